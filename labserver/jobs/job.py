@@ -1,0 +1,83 @@
+"""A job: what is to be done, until when, and what has become of it."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from labserver.jobs.outcome import Outcome
+from labserver.jobs.stop import StopToken
+
+NS_PER_MS = 1_000_000
+
+OnPage = Callable[[int], None]
+Place = Literal["new", "waiting", "running"]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a piece of work gives back: a sentence about it and how many pages it wrote."""
+
+    text: str
+    pages: int = 0
+
+
+Task = Callable[[StopToken, OnPage], Result]
+
+
+@dataclass(eq=False, slots=True)
+class Job:
+    """One request's work on its way through a pool.
+
+    `done` is a Future of the loop that made the job. Only callbacks on that loop touch it: a worker
+    thread changes the job's fields under the pool's lock and then calls `report`. All times are
+    `monotonic_ns`, 0 until they happen.
+    """
+
+    kind: str
+    task: Task | None
+    stop: StopToken
+    done: asyncio.Future[None]
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    place: Place = "new"
+    outcome: Outcome | None = None
+    worker: str = ""
+    result: Result | None = None
+    error: Exception | None = None
+    submitted_ns: int = 0
+    started_ns: int = 0
+    settled_ns: int = 0
+    ended_ns: int = 0
+
+    @property
+    def queue_ms(self) -> float:
+        """How long it waited for a worker."""
+        left_queue_ns = self.started_ns or self.settled_ns
+        return max(0, left_queue_ns - self.submitted_ns) / NS_PER_MS if self.submitted_ns else 0.0
+
+    @property
+    def process_ms(self) -> float:
+        """How long a worker has spent on it, up to the end of the request."""
+        ended_ns = self.ended_ns or self.settled_ns
+        return max(0, ended_ns - self.started_ns) / NS_PER_MS if self.started_ns else 0.0
+
+    def report(self) -> None:
+        """Wake the loop that waits for this job; from any thread.
+
+        `call_soon_threadsafe` writes to the loop's self-pipe, so a loop that sleeps in its selector
+        wakes now. A result set straight from the thread would be seen at the loop's next event.
+        """
+        loop = self.done.get_loop()
+        try:
+            loop.call_soon_threadsafe(self._resolve)
+        except RuntimeError:
+            # The loop is closed: its server has ended, and with it everyone who could have waited.
+            if not loop.is_closed():
+                raise
+
+    def _resolve(self) -> None:
+        if not self.done.done():
+            self.done.set_result(None)

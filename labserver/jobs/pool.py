@@ -1,0 +1,273 @@
+"""A pool: worker threads, the bounded lines before them, and the one step that lets a job in."""
+
+# How a job moves, and who may move it
+#
+#   submit (loop) ──> running        a worker is free: the job is its at once
+#                 └─> waiting ──> running        its worker has ended the job before
+#
+# Every arrow is taken under the ledger's lock, together with the ledger's own count, so "is there
+# room" and "take the room" are one step, and a queue of size Q holds exactly Q jobs beside those
+# that run. A request's outcome is settled under the same lock by whoever comes first: the worker
+# that ends the work, or the loop, whose deadline has passed. The other then finds it settled.
+#
+# A worker's inbox is only the wake-up: it carries at most one job, the one that the lock has
+# already made its own. A worker whose job was settled early goes on until the work has really
+# ended, and only then is its place free again.
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from labserver.errors import Stopped
+from labserver.jobs.job import Job, OnPage, Result, Task
+from labserver.jobs.ledger import Ledger
+from labserver.jobs.line import Line
+from labserver.jobs.outcome import Outcome
+from labserver.jobs.stop import StopToken
+from labserver.jobs.trace import Trace
+
+log = logging.getLogger(__name__)
+
+Dispatch = Literal["least-busy", "shared"]
+
+
+class Runner(Protocol):
+    """Where the work of a pool runs."""
+
+    def prepare_thread(self) -> None:
+        """Called once in each worker thread before its first job."""
+
+    def run(self, task: Task, stop: StopToken, on_page: OnPage) -> Result:
+        """Do the work and return when it has really ended. Raises Stopped when it was stopped."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSnapshot:
+    """A pool at one moment; `capacity` is how many jobs may wait in all."""
+
+    workers: int
+    busy: int
+    waiting: int
+    capacity: int
+    dispatch: Dispatch
+
+
+class Worker:
+    """A worker thread's place: the line it takes from and the job it has."""
+
+    def __init__(self, name: str, line: Line) -> None:
+        self.name = name
+        self.line = line
+        self.job: Job | None = None
+        self.inbox: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+
+    @property
+    def load(self) -> int:
+        """Jobs that stand before a newcomer: those that wait and the one that runs."""
+        return len(self.line) + (self.job is not None)
+
+
+class Pool:
+    """`workers` threads behind bounded lines of `queue_size` jobs a worker.
+
+    `dispatch="least-busy"` gives each worker a line of its own and a job to the worker with the
+    fewest before it; `"shared"` puts one line of `workers * queue_size` before all of them.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        runner: Runner,
+        ledger: Ledger,
+        trace: Trace,
+        *,
+        workers: int,
+        queue_size: int,
+        dispatch: Dispatch = "least-busy",
+        clock: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self.name = name
+        self.dispatch = dispatch
+        self._runner = runner
+        self._ledger = ledger
+        self._lock = ledger.lock
+        self._trace = trace
+        self._clock = clock
+        self._draining = False
+        shared = Line(workers * queue_size) if dispatch == "shared" else None
+        self._workers = [
+            Worker(f"{name}Worker{number + 1}", shared or Line(queue_size))
+            for number in range(workers)
+        ]
+        self._lines = [shared] if shared is not None else [w.line for w in self._workers]
+        self._threads = [
+            threading.Thread(target=self._serve, args=(worker,), name=worker.name, daemon=True)
+            for worker in self._workers
+        ]
+
+    def start(self) -> None:
+        """Start the worker threads."""
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, job: Job) -> None:
+        """Take a job or refuse it, at once: a refused one has its outcome when this returns."""
+        with self._lock:
+            self._ledger.receive(job)
+            job.submitted_ns = self._clock()
+            worker = min(self._workers, key=lambda worker: worker.load)
+            if self._draining:
+                self._refuse(job, Outcome.DRAINED)
+            elif worker.job is None:
+                self._assign(worker, job)
+                self._note("submit", job, job.submitted_ns)
+            elif not worker.line.full:
+                self._ledger.place(job, "waiting")
+                worker.line.add(job)
+                self._note("submit", job, job.submitted_ns)
+            else:
+                self._refuse(job, Outcome.REJECTED)
+
+    def withdraw(self, job: Job, if_waiting: Outcome, if_running: Outcome) -> None:
+        """End a job's request without a result and stop its work.
+
+        A waiting job leaves its line now. A running one is asked to stop, and its worker is free
+        when it has. A job that has an outcome keeps it: its work ended first.
+        """
+        with self._lock:
+            if job.outcome is not None:
+                return
+            if any(line.discard(job) for line in self._lines):
+                self._drop(job, if_waiting)
+            else:
+                self._ledger.settle(job, if_running, self._clock())
+                self._note("settle", job, job.settled_ns)
+        job.stop.request()
+
+    def drain(self) -> None:
+        """Take no more jobs and let go of those that wait; the running ones go on."""
+        with self._lock:
+            self._draining = True
+            waiting = [job for line in self._lines for job in line.jobs()]
+        for job in waiting:
+            self.withdraw(job, Outcome.DRAINED, Outcome.DRAINED)
+            job.report()
+
+    def stop_running(self) -> None:
+        """Stop the work that runs; its requests end as drained."""
+        with self._lock:
+            running = [worker.job for worker in self._workers if worker.job is not None]
+        for job in running:
+            self.withdraw(job, Outcome.DRAINED, Outcome.DRAINED)
+            job.report()
+
+    def close(self, timeout_s: float = 5.0) -> None:
+        """Stop everything and wait for the threads; what has not ended by then is logged."""
+        self.drain()
+        self.stop_running()
+        for worker in self._workers:
+            worker.inbox.put(None)
+        deadline = time.monotonic() + timeout_s
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+            if thread.is_alive():
+                log.error("%s has not ended its work in %g s", thread.name, timeout_s)
+
+    def snapshot_locked(self) -> PoolSnapshot:
+        """The pool as it is, for a caller who holds the ledger's lock."""
+        return PoolSnapshot(
+            workers=len(self._workers),
+            busy=sum(worker.job is not None for worker in self._workers),
+            waiting=sum(len(line) for line in self._lines),
+            capacity=sum(line.capacity for line in self._lines),
+            dispatch=self.dispatch,
+        )
+
+    # The worker's side: its own thread, and no Future in it.
+
+    def _serve(self, worker: Worker) -> None:
+        self._runner.prepare_thread()
+        while (job := worker.inbox.get()) is not None:
+            self._run(job)
+            self._finish(worker, job)
+
+    def _run(self, job: Job) -> None:
+        job.started_ns = self._clock()
+        self._note("start", job, job.started_ns)
+        assert job.task is not None
+        try:
+            job.stop.check()
+            job.result = self._runner.run(job.task, job.stop, lambda page: self._page(job, page))
+        except Stopped as stopped:
+            job.error = stopped
+        except Exception as error:  # noqa: BLE001 - whatever the work raises is the job's end, not the worker's
+            job.error = error
+        job.task = None  # what the task holds (a document) goes with the job, not with the worker
+
+    def _finish(self, worker: Worker, job: Job) -> None:
+        with self._lock:
+            job.ended_ns = self._clock()
+            if job.outcome is None:
+                self._ledger.settle(job, _outcome_of(job), job.ended_ns)
+            else:
+                self._ledger.waste(job.ended_ns - max(job.settled_ns, job.started_ns))
+            worker.job = None
+            late = self._call_next(worker)
+            self._note("end", job, job.ended_ns)
+        for waiting in (job, *late):
+            waiting.report()
+
+    def _page(self, job: Job, page: int) -> None:
+        self._note("page", job, self._clock(), page=page)
+
+    # Below, the lock is held.
+
+    def _assign(self, worker: Worker, job: Job) -> None:
+        self._ledger.place(job, "running")
+        job.worker = worker.name
+        worker.job = job
+        worker.inbox.put(job)
+
+    def _call_next(self, worker: Worker) -> list[Job]:
+        """Give a free worker the next job that somebody still waits for; returns those dropped."""
+        late = []
+        while (job := worker.line.take()) is not None:
+            if not job.stop.requested:
+                self._assign(worker, job)
+                break
+            self._drop(job, Outcome.EXPIRED)
+            late.append(job)
+        return late
+
+    def _refuse(self, job: Job, outcome: Outcome) -> None:
+        self._ledger.settle(job, outcome, job.submitted_ns)
+        self._note("reject", job, job.submitted_ns)
+
+    def _drop(self, job: Job, outcome: Outcome) -> None:
+        self._ledger.settle(job, outcome, self._clock())
+        self._note("drop", job, job.settled_ns)
+
+    def _note(self, event: str, job: Job, t_ns: int, page: int = 0) -> None:
+        self._trace.record(
+            t_ns,
+            event,
+            pool=self.name,
+            job_id=job.id,
+            worker=job.worker,
+            waiting=sum(len(line) for line in self._lines),
+            busy=sum(worker.job is not None for worker in self._workers),
+            page=page,
+            outcome=job.outcome or "",
+        )
+
+
+def _outcome_of(job: Job) -> Outcome:
+    if job.error is None:
+        return Outcome.COMPLETED
+    return Outcome.KILLED if isinstance(job.error, Stopped) else Outcome.FAILED
