@@ -1,0 +1,25 @@
+"""The log's form: `2026-04-09 16:10:57.993 D put[<id>] result=…`, to standard error."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+
+class LineFormatter(logging.Formatter):
+    """Time to the millisecond, the level's letter, then the record."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as one line, and a traceback's lines after it."""
+        record.letter = record.levelname[0]
+        return super().format(record)
+
+
+def configure(level: str) -> None:
+    """Send our log, and warnings and errors of uvicorn, to standard error."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        LineFormatter("%(asctime)s.%(msecs)03d %(letter)s %(message)s", "%Y-%m-%d %H:%M:%S")
+    )
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    logging.getLogger("labserver").setLevel(level.upper())

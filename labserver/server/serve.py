@@ -1,0 +1,154 @@
+"""Run the server: listen, say so, serve, and end with nothing left behind."""
+
+# How it ends
+#
+#   SIGTERM, SIGINT    no new jobs; those that wait get 503; those that run get the grace; exit 0
+#   the same again     at once
+#   end of stdin       (--stdin-guard) the owner is gone, so nobody waits: the same without a grace,
+#                      and by force if that takes over HARD_EXIT_S
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import psutil
+import uvicorn
+
+from labserver.errors import StartupError
+from labserver.server.app import create_app
+from labserver.server.lab import Lab
+from labserver.server.log import configure
+from labserver.settings import Settings
+from labserver.work.pdf import scratch
+
+log = logging.getLogger(__name__)
+
+HARD_EXIT_S = 0.7
+SIGNALS = [signal.SIGINT, signal.SIGTERM]
+if sys.platform == "win32":
+    SIGNALS.append(signal.SIGBREAK)
+
+
+def serve(settings: Settings) -> None:
+    """Serve until told to end. Raises StartupError when it cannot start."""
+    configure(settings.log_level)
+    listener = _listen(settings)
+    with listener, Lab(settings) as lab:
+        config = uvicorn.Config(
+            create_app(lab),
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=int(settings.grace) + 5,
+        )
+        server = DrainingServer(config, lab, settings.grace)
+        if settings.stdin_guard:
+            threading.Thread(
+                target=_guard_stdin, args=(server,), name="stdin-guard", daemon=True
+            ).start()
+        server.run(sockets=[listener])
+    log.info("serve ended")
+
+
+class DrainingServer(uvicorn.Server):
+    """uvicorn's server, which first drains the pools when a signal tells it to end."""
+
+    def __init__(self, config: uvicorn.Config, lab: Lab, grace_s: float) -> None:
+        super().__init__(config)
+        self._lab = lab
+        self._grace_s = grace_s
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start to accept, then print the ready line."""
+        await super().startup(sockets)
+        self._loop = asyncio.get_running_loop()
+        assert sockets is not None
+        host, port = sockets[0].getsockname()[:2]
+        url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        ready = {
+            "event": "ready",
+            "url": url,
+            "port": port,
+            "pid": os.getpid(),
+            "scratch": str(scratch.scratch_root()),
+        }
+        print(json.dumps(ready), flush=True)
+        log.info("serve ready on %s", url)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take the signals while serving; unlike uvicorn's own, do not raise them again after."""
+        before = {number: signal.signal(number, self.handle_exit) for number in SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Drain at the first signal, end at once at the second."""
+        if self.should_exit:
+            end_at_once()
+        self.drain(self._grace_s)
+
+    def drain(self, grace_s: float) -> None:
+        """Begin to end: from any thread, and from a signal handler."""
+        self.should_exit = True
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._drain, grace_s)
+
+    def _drain(self, grace_s: float) -> None:
+        assert self._loop is not None
+        log.info("serve draining: running jobs get %g s", grace_s)
+        self._lab.drain()
+        self._loop.call_later(grace_s, self._lab.stop_running)
+
+
+def end_at_once() -> None:
+    """End this process and its children now."""
+    children = psutil.Process().children(recursive=True)
+    for child in children:
+        try:
+            child.kill()
+        except psutil.NoSuchProcess:
+            continue
+    scratch.remove_own()
+    os._exit(1)
+
+
+def _guard_stdin(server: DrainingServer) -> None:
+    """Wait for the end of standard input, then end the server."""
+    # os.read, since sys.stdin's own lock would be held while the interpreter shuts down.
+    while os.read(0, 4096):
+        pass
+    log.info("serve ends with its owner: standard input is closed")
+    fallback = threading.Timer(HARD_EXIT_S, end_at_once)
+    fallback.daemon = True
+    fallback.start()
+    server.drain(grace_s=0.0)
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    if sys.platform != "win32":  # there it would let two servers share the port
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        raise StartupError(
+            f"cannot listen on {settings.host}:{settings.port} ({error.strerror}): "
+            "name another --port, or --port 0 for any that is free"
+        ) from error
+    return listener
