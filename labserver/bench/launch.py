@@ -1,0 +1,130 @@
+"""Start a server as a subprocess and leave nothing behind, however this process ends."""
+
+# The server is given a pipe as its standard input and ends itself when that pipe is closed. The
+# system closes it when this process ends in any way, kill -9 included. A process group of its own
+# keeps an interrupt meant for a notebook's kernel from reaching the server.
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+import psutil
+
+from labserver.errors import LaunchError
+from labserver.settings import Settings
+
+READY_WITHIN_S = 30.0
+LOG_TAIL_LINES = 8
+
+
+class ServerProcess:
+    """A running server; a context manager, and in a notebook also just an object with `stop()`."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path, ready: dict[str, Any]) -> None:
+        self._process = process
+        self.log = log
+        self.url: str = ready["url"]
+        self.pid: int = ready["pid"]
+        self.scratch = Path(ready["scratch"])
+
+    def __repr__(self) -> str:
+        state = "running" if self.running else f"ended with status {self._process.returncode}"
+        return f"<labserver at {self.url}, pid {self.pid}, {state}, log {self.log.name}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    @property
+    def running(self) -> bool:
+        """Whether the process has not ended."""
+        return self._process.poll() is None
+
+    def stop(self, timeout_s: float = 10.0) -> int:
+        """End the server without a grace and wait for it; returns its exit status."""
+        _end(self._process, timeout_s)
+        return self._process.returncode
+
+
+def launch(settings: Settings | None = None, *, log: Path | None = None) -> ServerProcess:
+    """Start `python -m labserver` on a free port and wait until it is ready.
+
+    `settings` decide all but the port; the log goes to `log`, or to a temporary file. Raises
+    LaunchError, with the end of the log, when the server does not get ready in 30 s.
+    """
+    args = (settings or Settings()).model_copy(update={"port": 0, "stdin_guard": True}).args()
+    log = log or Path(tempfile.mkdtemp(prefix="labserver-log-")) / "server.log"
+    with log.open("wb") as log_file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "labserver", "serve", *args],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log_file,
+            **_own_group(),
+        )
+    line = _ready_line(process)
+    if not line:
+        _end(process, timeout_s=0.0)
+        tail = "\n".join(log.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:])
+        raise LaunchError(f"the server did not start; its log ends with:\n{tail}")
+    return ServerProcess(process, log, json.loads(line))
+
+
+def _own_group() -> dict[str, Any]:
+    if sys.platform == "win32":
+        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    return {"start_new_session": True}
+
+
+def _ready_line(process: subprocess.Popen[bytes]) -> bytes:
+    """The first line of standard output; empty when the server ended or took too long."""
+    lines: list[bytes] = []
+    reader = threading.Thread(target=lambda: lines.append(_stdout(process).readline()), daemon=True)
+    reader.start()
+    reader.join(READY_WITHIN_S)
+    return lines[0] if lines else b""
+
+
+def _stdout(process: subprocess.Popen[bytes]) -> IO[bytes]:
+    assert process.stdout is not None
+    return process.stdout
+
+
+def _end(process: subprocess.Popen[bytes], timeout_s: float) -> None:
+    """Close the server's standard input, which ends it; kill it and its children when it stays."""
+    children = _children(process.pid)
+    assert process.stdin is not None
+    process.stdin.close()
+    try:
+        process.wait(timeout_s)
+    except subprocess.TimeoutExpired:
+        children += _children(process.pid)
+        process.kill()
+        process.wait()
+    _stdout(process).close()
+    for child in children:
+        try:
+            child.kill()
+        except psutil.NoSuchProcess:
+            continue
+
+
+def _children(pid: int) -> list[psutil.Process]:
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []

@@ -1,0 +1,140 @@
+"""What a run is made of: a frozen record a request, a cell and a run. No files, no clocks."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass, field
+from typing import Any, Literal, Self
+
+SCHEMA_VERSION = 1
+
+Phase = Literal["warmup", "measured", "drain"]
+Verdict = Literal["valid", "INVALID"]
+
+NS_PER_S = 1_000_000_000
+
+
+def seconds(t_ns: int, origin_ns: int) -> float:
+    """A moment of the monotonic clock as seconds since a run began, to the microsecond."""
+    return round((t_ns - origin_ns) / NS_PER_S, 6)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request, as its client saw it.
+
+    `intended_ns`, `sent_ns` and `done_ns` are `time.monotonic_ns`. `status` is 0 when no answer
+    came, and `error` then says why. The server's own figures (`*_ms`, `worker`) are NaN or empty
+    when it gave none.
+    """
+
+    request: int
+    cell: str
+    phase: Phase
+    client: int
+    intended_ns: int
+    sent_ns: int
+    done_ns: int
+    status: int
+    outcome: str = ""
+    job_id: str = ""
+    worker: str = ""
+    queue_ms: float = math.nan
+    process_ms: float = math.nan
+    total_ms: float = math.nan
+    pages: int = 0
+    bytes: int = 0
+    error: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.intended_ns <= self.sent_ns <= self.done_ns:
+            raise ValueError(f"request {self.request}: intended, sent and done are out of order")
+
+    def row(self, origin_ns: int) -> dict[str, Any]:
+        """The record as a row of requests.csv: times in seconds since the run began."""
+        row = dataclasses.asdict(self)
+        for name in ("intended", "sent", "done"):
+            row[f"{name}_s"] = seconds(row.pop(f"{name}_ns"), origin_ns)
+        return {column: row[column] for column in REQUEST_COLUMNS}
+
+
+REQUEST_COLUMNS = (
+    "request", "cell", "phase", "client", "intended_s", "sent_s", "done_s", "status", "outcome",
+    "job_id", "worker", "queue_ms", "process_ms", "total_ms", "pages", "bytes", "error",
+)  # fmt: skip
+EVENT_COLUMNS = (
+    "t_s", "event", "pool", "job_id", "worker", "waiting", "busy", "page", "outcome",
+)  # fmt: skip
+SAMPLE_COLUMNS = (
+    "t_s", "loop_lag_ms", "server_cpu_s", "client_cpu_s", "server_rss_mb", "children_rss_mb",
+    "scratch_mb",
+)  # fmt: skip
+PROBE_COLUMNS = ("sent_s", "done_s", "status")
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One point of a sweep: a load put on the server once. Times count from the run's start."""
+
+    cell: str
+    concurrency: int
+    repeat: int
+    phase: Phase
+    load: str
+    started_s: float
+    ended_s: float
+
+    def __post_init__(self) -> None:
+        if self.concurrency < 1:
+            raise ValueError(f"cell {self.cell}: concurrency is {self.concurrency}, at least 1")
+        if self.ended_s < self.started_s:
+            raise ValueError(f"cell {self.cell}: it ends before it starts")
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """What run.json holds: how the run was made, on what, and whether it is to be trusted."""
+
+    name: str
+    kind: Literal["sweep", "load"]
+    mode: Literal["quick", "full", "custom"]
+    started_at: str
+    seed: int
+    command: list[str]
+    server: dict[str, Any]
+    client: dict[str, Any]
+    document: dict[str, Any]
+    machine: dict[str, Any]
+    versions: dict[str, str]
+    simulated: bool
+    cells: list[Cell] = field(default_factory=list)
+    ledger: dict[str, Any] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    verdict: Verdict = "valid"
+    schema_version: int = SCHEMA_VERSION
+
+    def __post_init__(self) -> None:
+        if self.schema_version != SCHEMA_VERSION:
+            raise ValueError(
+                f"run.json has schema version {self.schema_version}; this program reads version "
+                f"{SCHEMA_VERSION}: read it with the labserver that wrote it, or run it again"
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as plain JSON values."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """Read a record back. Raises ValueError when a field is missing, unknown or too new."""
+        known = {f.name for f in dataclasses.fields(cls)}
+        if unknown := sorted(set(data) - known):
+            raise ValueError(
+                f"run.json has fields this program does not know: {', '.join(unknown)}"
+            )
+        cells = [Cell(**cell) for cell in data.get("cells", [])]
+        try:
+            return cls(**{**data, "cells": cells})
+        except TypeError as error:
+            raise ValueError(f"run.json is not complete: {error}") from error

@@ -1,0 +1,131 @@
+"""What is watched beside the load: the server's CPU and memory, and how soon /livez answers."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import psutil
+
+from labserver.bench.client import Client
+from labserver.bench.records import seconds
+
+SAMPLE_PERIOD_S = 0.05
+PROBE_PERIOD_S = 0.02
+# Looking for child processes reads every process of the system, so it is done less often.
+CHILDREN_EVERY = 5
+MB = 1e6
+
+
+class ResourceSampler:
+    """A thread that reads the server's and our own CPU and memory at 20 Hz, from outside."""
+
+    def __init__(self, pid: int, scratch: Path, origin_ns: int) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self._server = psutil.Process(pid)
+        self._client = psutil.Process()
+        self._scratch = scratch
+        self._origin_ns = origin_ns
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        around: dict[str, float] = {}
+        with suppress(psutil.NoSuchProcess):  # the server has ended, and with it what we watch
+            while not self._ended.wait(SAMPLE_PERIOD_S):
+                if len(self.rows) % CHILDREN_EVERY == 0:
+                    around = self._around()
+                self.rows.append(self._own() | around)
+
+    def _own(self) -> dict[str, float]:
+        cpu, mine = self._server.cpu_times(), self._client.cpu_times()
+        return {
+            "t_s": seconds(time.monotonic_ns(), self._origin_ns),
+            # Children count once they have ended and been waited for.
+            "server_cpu_s": round(
+                cpu.user + cpu.system + cpu.children_user + cpu.children_system, 3
+            ),
+            "client_cpu_s": round(mine.user + mine.system, 3),
+            "server_rss_mb": round(self._server.memory_info().rss / MB, 2),
+        }
+
+    def _around(self) -> dict[str, float]:
+        children = 0
+        for child in self._server.children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                children += child.memory_info().rss
+        return {
+            "children_rss_mb": round(children / MB, 2),
+            "scratch_mb": round(_size(self._scratch) / MB, 2),
+        }
+
+
+class Probe:
+    """Asks /livez at 50 Hz, on time even when an answer is late."""
+
+    def __init__(self, client: Client, origin_ns: int) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self._client = client
+        self._origin_ns = origin_ns
+        self._asked: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._run(), name="probe")
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._task.cancel()
+        await asyncio.gather(self._task, *self._asked, return_exceptions=True)
+
+    async def _run(self) -> None:
+        due = time.monotonic()
+        while True:
+            due += PROBE_PERIOD_S
+            await asyncio.sleep(due - time.monotonic())
+            task = asyncio.create_task(self._ask())
+            self._asked.add(task)
+            task.add_done_callback(self._asked.discard)
+
+    async def _ask(self) -> None:
+        sent_ns = time.monotonic_ns()
+        status = await self._client.livez()
+        done_ns = time.monotonic_ns()
+        self.rows.append(
+            {
+                "sent_s": seconds(sent_ns, self._origin_ns),
+                "done_s": seconds(done_ns, self._origin_ns),
+                "status": status,
+            }
+        )
+
+
+def _size(folder: Path) -> int:
+    """Bytes of all files below `folder`, which come and go while this looks."""
+    size = 0
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):
+            size += path.stat().st_size
+    return size

@@ -1,0 +1,118 @@
+"""A run's folder: written once while it runs, read back any number of times, without a server."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from labserver.bench.records import (
+    EVENT_COLUMNS,
+    PROBE_COLUMNS,
+    REQUEST_COLUMNS,
+    SAMPLE_COLUMNS,
+    RunInfo,
+)
+from labserver.errors import RunFormatError
+
+TABLES = {
+    "requests": REQUEST_COLUMNS,
+    "events": EVENT_COLUMNS,
+    "samples": SAMPLE_COLUMNS,
+    "probes": PROBE_COLUMNS,
+}
+TEXT_COLUMNS = {
+    "cell", "phase", "outcome", "job_id", "worker", "error", "event", "pool",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, repr=False)
+class Run:
+    """A saved run, read back.
+
+    `requests`, `events`, `samples` and `probes` are the raw tables (records.py names their
+    columns); everything else is derived from them.
+    """
+
+    path: Path
+    info: RunInfo
+    requests: pd.DataFrame
+    events: pd.DataFrame
+    samples: pd.DataFrame
+    probes: pd.DataFrame
+
+    @property
+    def measured(self) -> pd.DataFrame:
+        """The measured requests, without warm-up, and with `latency_s` and `concurrency`."""
+        rows = self.requests[self.requests["phase"] == "measured"].copy()
+        rows["latency_s"] = rows["done_s"] - rows["intended_s"]
+        rows["concurrency"] = rows["cell"].map({c.cell: c.concurrency for c in self.info.cells})
+        return rows
+
+    def __repr__(self) -> str:
+        cells = sum(cell.phase == "measured" for cell in self.info.cells)
+        return (
+            f"Run({str(self.path)!r}: {self.info.mode} {self.info.kind}, {cells} cells, "
+            f"{len(self.measured)} requests, {self.info.verdict})"
+        )
+
+    def plots_folder(self) -> Path:
+        """Where this run's figures go; made when it is not there."""
+        folder = self.path / "plots"
+        folder.mkdir(exist_ok=True)
+        return folder
+
+
+def write_run(
+    folder: Path, info: RunInfo, tables: Mapping[str, Iterable[Mapping[Any, Any]]]
+) -> None:
+    """Write a run's tables and then run.json, whose presence says that the folder is complete."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, columns in TABLES.items():
+        write_table(folder / f"{name}.csv", columns, tables.get(name, ()))
+    write_info(folder, info)
+
+
+def write_info(folder: Path, info: RunInfo) -> None:
+    """Write run.json."""
+    text = json.dumps(info.to_json(), indent=2, ensure_ascii=False)
+    (folder / "run.json").write_text(text + "\n", encoding="utf-8")
+
+
+def write_table(path: Path, columns: Iterable[str], rows: Iterable[Mapping[Any, Any]]) -> None:
+    """Write rows under a header of `columns`, in that order."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=list(columns), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def read_run(folder: Path | str) -> Run:
+    """Read a run's folder back. Raises RunFormatError, which says what is missing or unreadable."""
+    folder = Path(folder)
+    try:
+        info = RunInfo.from_json(json.loads((folder / "run.json").read_text(encoding="utf-8")))
+    except FileNotFoundError as error:
+        raise RunFormatError(f"{folder} is not a finished run: it has no run.json") from error
+    except ValueError as error:
+        raise RunFormatError(f"{folder / 'run.json'}: {error}") from error
+    tables = {name: read_table(folder / f"{name}.csv", TABLES[name]) for name in TABLES}
+    return Run(path=folder, info=info, **tables)
+
+
+def read_table(path: Path, columns: Iterable[str]) -> pd.DataFrame:
+    """Read a table: text stays text ("" when empty), the rest is numbers (NaN when empty)."""
+    columns = list(columns)
+    text = {column: "string" for column in columns if column in TEXT_COLUMNS}
+    try:
+        table = pd.read_csv(path, dtype=text)
+    except FileNotFoundError as error:
+        raise RunFormatError(f"{path} is missing from its run") from error
+    if missing := [column for column in columns if column not in table]:
+        raise RunFormatError(f"{path} lacks the columns {', '.join(missing)}")
+    return table.fillna(dict.fromkeys(text, ""))

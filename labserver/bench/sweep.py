@@ -1,0 +1,127 @@
+"""The sweep: 1 to 16 PDFs at once against a server of its own, recorded into a run's folder."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from tqdm import tqdm
+
+from labserver.bench.launch import launch
+from labserver.bench.load import Burst
+from labserver.bench.recording import Recording
+from labserver.bench.store import Run
+from labserver.errors import StartupError
+from labserver.settings import Settings
+
+PDF_JOB = {"data": "sweep", "jobType": "pdf2image"}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Which numbers of PDFs at once, how often each, and in which order (by `seed`)."""
+
+    concurrency: tuple[int, ...]
+    repeats: int
+    mode: Literal["quick", "full", "custom"] = "custom"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.concurrency or min(self.concurrency) < 1 or self.repeats < 1:
+            raise StartupError("a sweep wants at least one concurrency of at least 1, and 1 repeat")
+
+    def points(self) -> list[tuple[int, int]]:
+        """(concurrency, repeat), shuffled: a drift of the machine then favours none of them."""
+        points = [(n, r + 1) for r in range(self.repeats) for n in self.concurrency]
+        random.Random(self.seed).shuffle(points)
+        return points
+
+
+QUICK = Plan((1, 2, 4, 8, 16), repeats=2, mode="quick")
+FULL = Plan(tuple(range(1, 17)), repeats=5, mode="full")
+
+
+def plan_of(
+    *, quick: bool, full: bool, concurrency: str | None, repeats: int | None, seed: int
+) -> Plan:
+    """The plan that command-line flags ask for; --quick when they ask for nothing.
+
+    Raises StartupError when they contradict each other or are no numbers.
+    """
+    if quick and full:
+        raise StartupError("--quick and --full are two plans: name one of them")
+    base = replace(FULL if full else QUICK, seed=seed)
+    if concurrency is None and repeats is None:
+        return base
+    levels = base.concurrency if concurrency is None else _levels(concurrency)
+    return replace(
+        base,
+        concurrency=levels,
+        repeats=base.repeats if repeats is None else repeats,
+        mode="custom",
+    )
+
+
+def _levels(text: str) -> tuple[int, ...]:
+    """ "1-4,8" as (1, 2, 3, 4, 8)."""
+    levels: set[int] = set()
+    try:
+        for part in text.split(","):
+            first, _, last = part.partition("-")
+            levels |= set(range(int(first), int(last or first) + 1))
+    except ValueError as error:
+        raise StartupError(f"--concurrency {text} is not like 1-16 or 1,2,4") from error
+    return tuple(sorted(levels))
+
+
+async def sweep(
+    plan: Plan,
+    settings: Settings | None = None,
+    folder: Path | None = None,
+    *,
+    progress: bool = True,
+) -> Run:
+    """Run `plan` against a server with `settings`; returns the run, which is saved in `folder`.
+
+    `progress` shows a bar where there is a terminal. Interrupted, it saves what it has and marks it INVALID. Raises LaunchError when the server does
+    not start, StartupError when `folder` holds a run already.
+    """
+    settings = settings or Settings()
+    folder = _new_folder(folder)
+    client = {"load": "burst", **asdict(plan)}
+    with tempfile.TemporaryDirectory(prefix="labserver-sweep-") as temporary:
+        trace, pages = Path(temporary) / "trace.csv", Path(temporary) / "out"
+        recording = Recording(
+            folder, settings, kind="sweep", mode=plan.mode, seed=plan.seed, client=client
+        )
+        served = settings.model_copy(update={"trace": trace, "output_dir": pages})
+        try:
+            with launch(served, log=folder / "server.log") as server:
+                async with recording.of(server):
+                    await _measure(plan, recording, progress)
+        finally:
+            run = recording.save(trace)
+    return run
+
+
+async def _measure(plan: Plan, recording: Recording, progress: bool) -> None:
+    """One warm-up request, then every point of the plan."""
+    points = plan.points()
+    total = 1 + sum(n for n, _ in points)
+    with tqdm(total=total, unit="PDF", disable=None if progress else True, leave=False) as bar:
+        await recording.cell(Burst(1), PDF_JOB, 1, 0, "warmup", bar.update)
+        for n, repeat in points:
+            bar.set_description(f"{n} at once")
+            await recording.cell(Burst(n), PDF_JOB, n, repeat, "measured", bar.update)
+
+
+def _new_folder(folder: Path | None) -> Path:
+    folder = folder or Path("results") / f"{datetime.now():%Y%m%d-%H%M%S}-sweep"
+    if (folder / "run.json").exists():
+        raise StartupError(f"{folder} holds a run already: name another --out, or remove it")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
