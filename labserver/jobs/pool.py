@@ -100,12 +100,14 @@ class Pool:
         self._trace = trace
         self._clock = clock
         self._draining = False
-        shared = Line(workers * queue_size) if dispatch == "shared" else None
+        # One line before all workers, or one before each.
+        shared = dispatch == "shared"
+        self._lines = (
+            [Line(workers * queue_size)] if shared else [Line(queue_size) for _ in range(workers)]
+        )
         self._workers = [
-            Worker(f"{name}Worker{number + 1}", shared or Line(queue_size))
-            for number in range(workers)
+            Worker(f"{name}Worker{n + 1}", self._lines[0 if shared else n]) for n in range(workers)
         ]
-        self._lines = [shared] if shared is not None else [w.line for w in self._workers]
         self._threads = [
             threading.Thread(target=self._serve, args=(worker,), name=worker.name, daemon=True)
             for worker in self._workers

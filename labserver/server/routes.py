@@ -25,15 +25,16 @@ from labserver.server.wire import (
 
 router = APIRouter()
 
+_PROBLEM = {ProblemResponse.media_type: {"schema": Problem.model_json_schema()}}
 PROBLEMS: dict[int | str, dict[str, Any]] = {
-    422: {"description": "Not a job that this server runs (`invalid`)"},
-    500: {"description": "The work failed (`failed`)"},
-    503: {"description": "The queue is full (`rejected`), or the server is ending (`drained`)"},
-    504: {"description": "The deadline passed in the queue (`expired`) or after (`killed`)"},
+    status: {"description": description, "content": _PROBLEM}
+    for status, description in {
+        422: "Not a job that this server runs (`invalid`)",
+        500: "The work failed (`failed`)",
+        503: "The queue is full (`rejected`), or the server is ending (`drained`)",
+        504: "The deadline passed in the queue (`expired`) or after it (`killed`)",
+    }.items()
 }
-for _response in PROBLEMS.values():
-    _response["model"] = Problem
-    _response["content"] = {ProblemResponse.media_type: {}}
 
 
 @router.post("/put", responses=PROBLEMS, summary="Do a job and wait for its result")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,11 @@ from labserver.errors import InvalidJob, StartupError
 
 POINTS_PER_INCH = 72
 PDFINFO_TIMEOUT_S = 10
+INSTALL = {
+    "linux": "apt-get install poppler-utils (Debian, Ubuntu) or dnf install poppler-utils (Fedora)",
+    "darwin": "brew install poppler",
+    "win32": "winget install oschwartz10612.Poppler, then open a new terminal",
+}
 SIZE = re.compile(r"([\d.]+) x ([\d.]+) pts")
 
 
@@ -61,7 +67,10 @@ def _pdfinfo(path: Path, last_page: int | None = None) -> dict[str, Any]:
     try:
         info = pdfinfo_from_path(str(path), timeout=PDFINFO_TIMEOUT_S, **pages)
     except PDFInfoNotInstalledError as error:
-        raise StartupError("poppler's pdfinfo is not installed") from error
+        raise StartupError(
+            f"poppler is not installed: {INSTALL.get(sys.platform, INSTALL['linux'])}; "
+            "or only simulate the work: --engine sleep"
+        ) from error
     except PDFPopplerTimeoutError as error:
         raise InvalidJob(f"the document could not be read in {PDFINFO_TIMEOUT_S} s") from error
     except PDFPageCountError as error:

@@ -1,0 +1,81 @@
+"""The command line, as its users type it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from labserver import __version__
+from labserver.bench.sweep import FULL, QUICK, Plan, plan_of
+from labserver.errors import StartupError
+from labserver.settings import Settings
+
+
+def labserver(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "labserver", *arguments],
+        capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL,
+        env={"COLUMNS": "200", "PATH": "/nowhere", "TERM": "dumb"},
+    )  # fmt: skip
+
+
+def test_the_version() -> None:
+    assert labserver("--version").stdout.strip() == __version__
+
+
+@pytest.mark.parametrize("command", ["serve", "sweep"])
+def test_every_setting_is_a_flag(command: str) -> None:
+    shown = labserver(command, "--help").stdout
+    for name in Settings.model_fields:
+        assert "--" + name.replace("_", "-") in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--pdf-workers", "0"], "--pdf-workers"),
+        (["--sample", "no-such.pdf"], "no-such.pdf is not there"),
+        (["serve", "--nonsense"], "No such option: --nonsense"),
+        (["sweep", "--quick", "--full"], "name one of them"),
+        (["sweep", "--concurrency", "x"], "not like 1-16"),
+        (["plot", "no-such-run"], "not a finished run"),
+    ],
+)
+def test_a_mistake_is_one_line_with_status_2(arguments: list[str], said: str) -> None:
+    ended = labserver(*arguments)
+    assert ended.returncode == 2
+    assert said in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_without_poppler_serve_says_what_to_install(data: Path) -> None:
+    ended = labserver("--sample", str(data / "page.pdf"))
+    assert ended.returncode == 2
+    assert "poppler" in ended.stderr
+    assert "install" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_plans() -> None:
+    def plan(**flags: object) -> Plan:
+        given = {"quick": False, "full": False, "concurrency": None, "repeats": None, "seed": 0}
+        return plan_of(**(given | flags))  # type: ignore[arg-type]
+
+    assert plan() == plan(quick=True) == QUICK
+    assert plan(full=True) == FULL
+    assert plan(concurrency="1-3,8").concurrency == (1, 2, 3, 8)
+    assert plan(concurrency="1-3,8").mode == "custom"
+    with pytest.raises(StartupError):
+        plan(repeats=0)
+    with pytest.raises(StartupError):
+        plan(concurrency="0")
+
+
+def test_a_plan_runs_every_point_in_an_order_that_its_seed_decides() -> None:
+    plan = Plan((1, 2, 3), repeats=2, seed=7)
+    assert sorted(plan.points()) == [(n, r) for n in (1, 2, 3) for r in (1, 2)]
+    assert plan.points() == Plan((1, 2, 3), repeats=2, seed=7).points()
+    assert any(Plan((1, 2, 3), 2, seed=s).points() != plan.points() for s in range(5))

@@ -1,0 +1,137 @@
+"""The pool under any order of events: the ledger balances, no slot is lost, no job ends twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+from conftest import PATIENCE_S, Gate, Rig
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+
+from labserver.jobs.job import Job
+from labserver.jobs.outcome import Outcome
+
+
+class PoolMachine(RuleBasedStateMachine):
+    """Jobs come, end, fail, expire and are abandoned while the pool runs, drains or not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = asyncio.new_event_loop()
+        self.jobs: list[tuple[Job, Gate]] = []
+        self.sets: Counter[str] = Counter()
+        self.begun: set[str] = set()
+
+    @initialize(
+        workers=st.integers(1, 3),
+        queue_size=st.integers(0, 3),
+        dispatch=st.sampled_from(["least-busy", "shared"]),
+    )
+    def start(self, workers: int, queue_size: int, dispatch: str) -> None:
+        self.capacity = workers * (1 + queue_size)
+        self.rig = Rig(workers=workers, queue_size=queue_size, dispatch=dispatch)  # type: ignore[arg-type]
+        self.rig.pool.start()
+
+    @rule(late=st.booleans())
+    def submit(self, late: bool) -> None:
+        before = sum(self.rig.counts())
+
+        async def make() -> Job:
+            return self.rig.job(deadline_s=0 if late else 60)
+
+        job = self.loop.run_until_complete(make())
+        job.done.add_done_callback(lambda _: self.sets.update([job.id]))
+        self.jobs.append((job, self.rig.gates[-1]))
+        self.rig.pool.submit(job)
+        assert (job.outcome in (Outcome.REJECTED, Outcome.DRAINED)) or before < self.capacity
+        if late and job.place == "running":
+            self.wait(job)  # it is stopped before its work begins
+            assert job.outcome is Outcome.KILLED
+        self.settle()
+
+    @precondition(lambda self: self.at_work())
+    @rule(fails=st.booleans(), data=st.data())
+    def finish(self, fails: bool, data: st.DataObject) -> None:
+        job, gate = data.draw(st.sampled_from(self.at_work()))
+        gate.error = ValueError("on purpose") if fails else None
+        settled_before = job.outcome
+        gate.opened.set()
+        self.wait(job)
+        natural = Outcome.FAILED if fails else Outcome.COMPLETED
+        assert job.outcome is (settled_before or natural)
+        self.settle()
+
+    @precondition(lambda self: self.jobs)
+    @rule(gone=st.booleans(), data=st.data())
+    def withdraw(self, gone: bool, data: st.DataObject) -> None:
+        job, _ = data.draw(st.sampled_from(self.jobs))
+        before, place = job.outcome, job.place
+        late = Outcome.EXPIRED if place == "waiting" else Outcome.KILLED
+        self.rig.pool.withdraw(job, *[Outcome.ABANDONED] * 2) if gone else self.rig.pool.withdraw(
+            job, Outcome.EXPIRED, Outcome.KILLED
+        )
+        assert job.outcome is (before or (Outcome.ABANDONED if gone else late))
+
+    @rule()
+    def drain(self) -> None:
+        self.rig.pool.drain()
+
+    def at_work(self) -> list[tuple[Job, Gate]]:
+        """Jobs that hold a worker, those whose request has ended included."""
+        return [
+            (job, gate) for job, gate in self.jobs if job.place == "running" and not job.ended_ns
+        ]
+
+    def settle(self) -> None:
+        """Wait until each worker that was given a job has begun it; the next step is certain then."""
+        for job, gate in self.at_work():
+            if job.id not in self.begun:
+                gate.wait_begun()
+                self.begun.add(job.id)
+
+    @invariant()
+    def balanced(self) -> None:
+        if not hasattr(self, "rig"):
+            return
+        snapshot = self.rig.ledger.snapshot()
+        assert snapshot.balances
+        assert snapshot.received == len(self.jobs)
+        outcomes = Counter(job.outcome.value for job, _ in self.jobs if job.outcome is not None)
+        assert {k: v for k, v in snapshot.outcomes.items() if v} == outcomes
+        assert max(self.sets.values(), default=0) <= 1
+
+    def wait(self, job: Job) -> None:
+        """Run the loop until the job has been reported."""
+
+        async def reported() -> None:
+            async with asyncio.timeout(PATIENCE_S):
+                await asyncio.shield(job.done)
+
+        self.loop.run_until_complete(reported())
+
+    def teardown(self) -> None:
+        if hasattr(self, "rig"):
+            for _, gate in self.jobs:
+                gate.opened.set()
+            self.rig.pool.close()
+            assert self.rig.counts() == (0, 0), "a slot is lost"
+            snapshot = self.rig.ledger.snapshot()
+            assert (snapshot.waiting, snapshot.running) == (0, 0)
+        self.loop.close()
+
+
+PoolMachine.TestCase.settings = settings(
+    max_examples=60,
+    stateful_step_count=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+test_any_order_of_events = PoolMachine.TestCase

@@ -1,0 +1,206 @@
+"""The server as a process: how it starts, and that nothing outlives it however it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from labserver.bench.launch import launch
+from labserver.errors import LaunchError
+from labserver.settings import Settings
+
+PDF = {"data": "x", "jobType": "pdf2image"}
+posix = pytest.mark.skipif(os.name == "nt", reason="signals as POSIX has them")
+
+
+@contextmanager
+def serving(*flags: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """A server started by its command line, and its URL."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "labserver", "--port", "0", *flags],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert process.stdin is not None
+    try:
+        yield process, json.loads(process.stdout.readline())["url"]
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        process.stdin.close()
+
+
+def put_in_background(url: str, count: int = 1) -> list[tuple[threading.Thread, list[int]]]:
+    """`count` pdf jobs, each in a thread that notes its status (0: no answer)."""
+
+    def put(statuses: list[int]) -> None:
+        try:
+            statuses.append(httpx.post(f"{url}/put", json=PDF, timeout=60).status_code)
+        except httpx.HTTPError:
+            statuses.append(0)
+
+    puts = []
+    for _ in range(count):
+        statuses: list[int] = []
+        thread = threading.Thread(target=put, args=(statuses,), daemon=True)
+        thread.start()
+        puts.append((thread, statuses))
+    return puts
+
+
+def until(condition: object, what: str, within_s: float = 20.0) -> None:
+    deadline = time.monotonic() + within_s
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < deadline, what
+
+
+def children_of(pid: int) -> list[psutil.Process]:
+    with suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).children(recursive=True)
+    return []
+
+
+def busy(url: str) -> int:
+    return int(httpx.get(f"{url}/stats").json()["pools"]["pdf"]["busy"])
+
+
+@posix
+def test_sigterm_lets_the_running_job_finish_refuses_the_waiting_one_and_exits_0(
+    tmp_path: Path,
+) -> None:
+    flags = ["--engine", "sleep", "--time-scale", "0.2", "--output-dir", str(tmp_path)]
+    with serving(*flags, "--pdf-workers", "1") as (process, url):
+        running = put_in_background(url)
+        until(lambda: busy(url) == 1, "the job never ran")
+        waiting = put_in_background(url)
+        until(
+            lambda: httpx.get(f"{url}/stats").json()["pools"]["pdf"]["waiting"] == 1,
+            "the second never waited",
+        )
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+        for (thread, statuses), status in zip(running + waiting, (200, 503), strict=True):
+            thread.join(10)
+            assert statuses == [status]
+
+
+@posix
+def test_after_the_grace_the_running_job_is_stopped_and_pdftoppm_with_it(tmp_path: Path) -> None:
+    flags = ["--grace", "0.2", "--dpi", "300", "--output-dir", str(tmp_path)]
+    with serving(*flags) as (process, url):
+        ((thread, statuses),) = put_in_background(url)
+        until(lambda: children_of(process.pid), "pdftoppm never began")
+        children = children_of(process.pid)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+        thread.join(10)
+        assert statuses == [503]
+        _, alive = psutil.wait_procs(children, timeout=5)
+        assert not alive
+
+
+@posix
+def test_a_second_signal_ends_it_at_once_with_its_children(tmp_path: Path) -> None:
+    flags = ["--grace", "60", "--dpi", "300", "--output-dir", str(tmp_path)]
+    with serving(*flags) as (process, url):
+        put_in_background(url)
+        until(lambda: children_of(process.pid), "pdftoppm never began")
+        children = children_of(process.pid)
+        process.send_signal(signal.SIGTERM)
+        with suppress(httpx.HTTPError):
+            until(lambda: httpx.get(f"{url}/readyz").status_code == 503, "it never drained")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 1
+        _, alive = psutil.wait_procs(children, timeout=5)
+        assert not alive
+
+
+def test_with_the_guard_it_ends_with_its_standard_input(tmp_path: Path) -> None:
+    flags = ["--stdin-guard", "--grace", "60", "--dpi", "300", "--output-dir", str(tmp_path)]
+    with serving(*flags) as (process, url):
+        put_in_background(url)
+        until(lambda: children_of(process.pid), "pdftoppm never began")
+        children = children_of(process.pid)
+        assert process.stdin is not None
+        process.stdin.close()
+        process.wait(5)
+        _, alive = psutil.wait_procs(children, timeout=5)
+        assert not alive
+
+
+def test_a_server_whose_owner_is_killed_ends(tmp_path: Path) -> None:
+    """The owner is killed with -9: it can clean up nothing, and no server is left."""
+    program = (
+        "import sys\n"
+        "from labserver.bench.launch import launch\n"
+        "from labserver.settings import Settings\n"
+        "server = launch(Settings(engine='sleep', output_dir=sys.argv[1]))\n"
+        "print(server.pid, flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as owner:
+        assert owner.stdout is not None
+        server = psutil.Process(int(owner.stdout.readline()))
+        owner.kill()
+    _, alive = psutil.wait_procs([server], timeout=5)
+    assert not alive
+
+
+def test_a_port_that_is_taken_is_one_line_with_the_remedy() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        ended = subprocess.run(
+            [sys.executable, "-m", "labserver", "--engine", "sleep", "--port", str(port)],
+            capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+    assert ended.returncode == 2
+    assert "another --port" in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+
+
+def test_launch_gives_a_server_on_a_free_port_and_takes_it_away(tmp_path: Path) -> None:
+    log = tmp_path / "server.log"
+    with launch(Settings(engine="sleep", time_scale=0, output_dir=tmp_path), log=log) as server:
+        assert httpx.post(f"{server.url}/put", json=PDF).status_code == 200
+        process = psutil.Process(server.pid)
+        assert "running" in repr(server)
+    assert not process.is_running()
+    assert not server.running
+    assert "put[" in log.read_text()
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{server.url}/livez")
+
+
+def test_a_launch_that_fails_says_what_the_server_said(tmp_path: Path) -> None:
+    before = children_of(os.getpid())
+    with pytest.raises(LaunchError, match=r"no-such\.pdf is not there"):
+        launch(Settings(sample=tmp_path / "no-such.pdf"))
+    assert children_of(os.getpid()) == before
+
+
+@posix
+def test_an_interrupt_for_the_owner_does_not_reach_the_server(tmp_path: Path) -> None:
+    with launch(Settings(engine="sleep", output_dir=tmp_path)) as server:
+        assert os.getpgid(server.pid) != os.getpgid(0)
