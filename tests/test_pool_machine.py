@@ -91,7 +91,7 @@ class PoolMachine(RuleBasedStateMachine):
         ]
 
     def settle(self) -> None:
-        """Wait until each worker that was given a job has begun it; the next step is certain then."""
+        """Wait until each worker that was given a job has begun it: what comes next is certain."""
         for job, gate in self.at_work():
             if job.id not in self.begun:
                 gate.wait_begun()

@@ -260,3 +260,16 @@ def test_the_openapi_document_declares_every_status(lab: Lab) -> None:
     assert set(responses) == {"200", "422", "500", "503", "504"}
     for status in ("422", "500", "503", "504"):
         assert set(responses[status]["content"]) == {"application/problem+json"}
+
+
+def test_the_docs_page_needs_no_other_host(lab: Lab) -> None:
+    async def story(client: httpx.AsyncClient) -> None:
+        page = await client.get("/docs")
+        assert page.status_code == 200
+        links = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+        assert links
+        for link in links:
+            assert link.startswith("/")
+            assert (await client.get(link)).status_code == 200
+
+    tell(lab, story)

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 
 from labserver import __version__
 from labserver.server import problems
@@ -18,7 +19,8 @@ from labserver.server.routes import router
 
 def create_app(lab: Lab) -> FastAPI:
     """An application on `lab`, which the caller has entered and leaves after it."""
-    app = FastAPI(
+    app = FastAPIOffline(  # its /docs brings its own scripts: no CDN
+        redoc_url=None,
         title="labserver",
         version=__version__,
         summary="CPU-heavy jobs behind an async API: bounded queues, deadlines, and what they cost",
