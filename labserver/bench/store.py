@@ -61,12 +61,6 @@ class Run:
             f"{len(self.measured)} requests, {self.info.verdict})"
         )
 
-    def plots_folder(self) -> Path:
-        """Where this run's figures go; made when it is not there."""
-        folder = self.path / "plots"
-        folder.mkdir(exist_ok=True)
-        return folder
-
 
 def write_run(
     folder: Path, info: RunInfo, tables: Mapping[str, Iterable[Mapping[Any, Any]]]
@@ -111,6 +105,8 @@ def read_table(path: Path, columns: Iterable[str]) -> pd.DataFrame:
     text = {column: "string" for column in columns if column in TEXT_COLUMNS}
     try:
         table = pd.read_csv(path, dtype=text)
+        if table.empty:  # with no row to see it by, pandas would take numbers for objects
+            table = table.astype({column: float for column in table if column not in text})
     except FileNotFoundError as error:
         raise RunFormatError(f"{path} is missing from its run") from error
     if missing := [column for column in columns if column not in table]:

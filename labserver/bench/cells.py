@@ -1,0 +1,96 @@
+"""What each cell of a run gave, and what the models are fed. Warm-up cells stay out of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from labserver.bench.records import Cell
+from labserver.bench.store import Run
+
+
+def measured_cells(run: Run) -> list[Cell]:
+    """The run's cells but its warm-up, in the order in which they ran."""
+    return [cell for cell in run.info.cells if cell.phase == "measured"]
+
+
+def cell_of(run: Run, name: str | None = None) -> Cell:
+    """The cell of that name; by default the first repeat of the largest concurrency measured.
+
+    Raises ValueError when there is none.
+    """
+    cells = measured_cells(run) if name is None else run.info.cells
+    wanted = [cell for cell in cells if name in (None, cell.cell)]
+    if not wanted:
+        raise ValueError(f"the run has no measured cell{f' {name!r}' if name else ''}")
+    return max(wanted, key=lambda cell: (cell.concurrency, -cell.repeat))
+
+
+def is_burst(run: Run) -> bool:
+    """Whether every cell is so many requests at one moment, and no more."""
+    return all(cell.load.startswith("Burst") for cell in run.info.cells)
+
+
+def during_measured(run: Run, at_s: pd.Series[float]) -> pd.Series[bool]:
+    """Which of the times (seconds since the run began) lie within a measured cell."""
+    inside = pd.Series(False, index=at_s.index)
+    for cell in measured_cells(run):
+        inside |= at_s.between(cell.started_s, cell.ended_s)
+    return inside
+
+
+def throughputs(run: Run) -> pd.DataFrame:
+    """A row a measured cell: concurrency, requests, completed, duration_s, docs_per_s, pages_per_s.
+
+    A cell lasts from its first intended request to its last reply of any status, so that a 504
+    costs the time that it took.
+    """
+    cells = run.measured.assign(ok=lambda rows: rows["status"] == 200).groupby("cell", sort=False)
+    table = cells.agg(
+        concurrency=("concurrency", "first"),
+        requests=("request", "size"),
+        completed=("ok", "sum"),
+        pages=("pages", "sum"),
+        first_s=("intended_s", "min"),
+        last_s=("done_s", "max"),
+    ).sort_values("concurrency", kind="stable")
+    table["duration_s"] = table["last_s"] - table["first_s"]
+    table["docs_per_s"] = table["completed"] / table["duration_s"]
+    table["pages_per_s"] = table["pages"] / table["duration_s"]
+    return table.drop(columns=["first_s", "last_s"])
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """The service time S of a job that is alone (seconds, from `n` jobs), and who gives it.
+
+    `cores` is None where the work is simulated: sleeping workers do not share any.
+    """
+
+    service_s: float
+    n: int
+    workers: int
+    cores: int | None
+    think_s: float
+
+    @property
+    def servers(self) -> int:
+        """m: how many jobs get a whole server's speed at once, min(workers, cores)."""
+        return min(self.workers, self.cores or self.workers)
+
+
+def calibrate(run: Run) -> Calibration | None:
+    """S from the run's own completed requests at concurrency 1; None when it has none."""
+    rows = run.measured
+    alone = rows[(rows["concurrency"] == 1) & (rows["status"] == 200)]["process_ms"].dropna()
+    if alone.empty:
+        return None
+    return Calibration(
+        service_s=float(np.mean(alone)) / 1000,
+        n=len(alone),
+        workers=run.info.server["pdf_workers"],
+        cores=None if run.info.simulated else run.info.machine["cores"],
+        think_s=run.info.client.get("think_s", 0.0),
+    )

@@ -1,0 +1,288 @@
+"""A saved run as a table, for a terminal and for a notebook. It reads a run and changes nothing."""
+
+from __future__ import annotations
+
+import html
+import math
+import textwrap
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from labserver.bench.cells import during_measured, throughputs
+from labserver.bench.checks import Check, checks
+from labserver.bench.stats import Quantile, mean_interval, quantile, samples_needed
+from labserver.bench.store import Run
+
+WIDTH = 100
+TAIL = 0.95
+
+
+def summary(run: Run) -> pd.DataFrame:
+    """A row a concurrency, with raw numbers (NaN where the samples do not allow one).
+
+    `docs_per_s` and `pages_per_s` are means over repeats, `*_low` and `*_high` their t-interval.
+    Latencies (seconds) and times (mean ms) are of the completed requests, pooled over repeats:
+    `p50_s` and `p95_s` with order-statistic bounds, `max_s`, and `queue_ms`, `process_ms`,
+    `overhead_ms`, which add up to the mean latency. A burst's requests share their fate, so that
+    the bounds of its quantiles are narrower than they should be.
+    """
+    cells = dict(iter(throughputs(run).groupby("concurrency")))
+    rows = {n: _row(rows, cells[n]) for n, rows in run.measured.groupby("concurrency")}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=COLUMNS).rename_axis("concurrency")
+
+
+COLUMNS = [
+    "repeats", "requests", "200", "503", "504", "other",
+    "docs_per_s", "docs_per_s_low", "docs_per_s_high",
+    "pages_per_s", "pages_per_s_low", "pages_per_s_high",
+    "p50_s", "p50_s_low", "p50_s_high", "p95_s", "p95_s_low", "p95_s_high", "max_s",
+    "queue_ms", "process_ms", "overhead_ms",
+]  # fmt: skip
+
+
+def _row(rows: pd.DataFrame, cells: pd.DataFrame) -> dict[str, float]:
+    statuses = rows["status"].value_counts()
+    known = {str(status): int(statuses.get(status, 0)) for status in (200, 503, 504)}
+    done = rows[rows["status"] == 200]
+    overhead_ms = 1000 * done["latency_s"] - done["queue_ms"] - done["process_ms"]
+    return {
+        "repeats": len(cells),
+        "requests": len(rows),
+        **known,
+        "other": len(rows) - sum(known.values()),
+        **_rate("docs_per_s", cells["docs_per_s"]),
+        **_rate("pages_per_s", cells["pages_per_s"]),
+        **_latency("p50_s", done["latency_s"], 0.5),
+        **_latency("p95_s", done["latency_s"], TAIL),
+        "max_s": done["latency_s"].max(),
+        "queue_ms": done["queue_ms"].mean(),
+        "process_ms": done["process_ms"].mean(),
+        "overhead_ms": overhead_ms.mean(),
+    }
+
+
+def _rate(name: str, repeats: pd.Series[float]) -> dict[str, float]:
+    if len(repeats) < 2:
+        return {name: repeats.mean()}
+    found = mean_interval(repeats)
+    return {name: found.estimate, f"{name}_low": found.low, f"{name}_high": found.high}
+
+
+def _latency(name: str, latency_s: pd.Series[float], q: float) -> dict[str, float]:
+    """The quantile with its bounds; a median may stand without them, a tail may not."""
+    if (found := quantile_if_any(latency_s, q)) is not None:
+        return {name: found.estimate, f"{name}_low": found.low, f"{name}_high": found.high}
+    return {name: latency_s.median()} if q == 0.5 else {}
+
+
+def quantile_if_any(values: pd.Series[float], q: float) -> Quantile | None:
+    """The quantile, or None where there are too few samples for its bounds."""
+    sample = values.dropna()
+    return quantile(sample, q) if len(sample) >= samples_needed(q) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How the server itself fared during the measured cells; memory in MB over the whole run.
+
+    `peak_mb` is of the server with its children and its page files in memory, `server_peak_mb` of
+    the server alone. `reply_ms` is from the end of each completed job's work to its client's having
+    the answer, the wire included. The quantiles are None where the samples are too few.
+    """
+
+    peak_mb: float
+    server_peak_mb: float
+    livez_p50_ms: Quantile | None
+    livez_p99_ms: Quantile | None
+    livez_max_ms: float
+    probes: int
+    probes_failed: int
+    loop_lag_p99_ms: Quantile | None
+    reply_ms: pd.Series[float]
+
+
+def health(run: Run) -> Health:
+    """The server's memory, its answers to /livez and the lag of its event loop."""
+    memory = run.samples[["server_rss_mb", "children_rss_mb", "scratch_mb"]].astype(float)
+    probes = run.probes[during_measured(run, run.probes["sent_s"])]
+    answered_ms = 1000 * (probes["done_s"] - probes["sent_s"])[probes["status"] == 200]
+    lag_ms = run.samples["loop_lag_ms"][during_measured(run, run.samples["t_s"])]
+    return Health(
+        peak_mb=float(memory.sum(axis=1, min_count=1).max()),
+        server_peak_mb=float(memory["server_rss_mb"].max()),
+        livez_p50_ms=quantile_if_any(answered_ms, 0.5),
+        livez_p99_ms=quantile_if_any(answered_ms, 0.99),
+        livez_max_ms=float(answered_ms.max()),
+        probes=len(probes),
+        probes_failed=int((probes["status"] != 200).sum()),
+        loop_lag_p99_ms=quantile_if_any(lag_ms, 0.99),
+        reply_ms=_reply_ms(run),
+    )
+
+
+def _reply_ms(run: Run) -> pd.Series[float]:
+    done = run.measured[run.measured["status"] == 200].set_index("job_id")["done_s"]
+    ended = run.events[run.events["event"] == "end"].set_index("job_id")["t_s"]
+    return (1000 * (done - ended)).dropna()
+
+
+def provenance(run: Run) -> list[str]:
+    """The phrases that say where the run's numbers come from, for a headline or a footer."""
+    info = run.info
+    server, document = info.server, info.document
+    return [
+        *(["SIMULATED WORK"] if info.simulated else []),
+        f"{info.machine['cpu']}, {info.machine['cores']} cores",
+        document["name"] + (f" ({document['pages']} pages)" if document["pages"] else ""),
+        f"{server['engine']}, {server['runner']} runner, {server['dpi']} dpi",
+        f"{server['pdf_workers']} workers, {server['dispatch']}, "
+        f"queue {server['pdf_queue_size']} a worker",
+        f"deadline {server['pdf_timeout']:g} s",
+        f"{info.mode}, seed {info.seed}, n = {len(run.measured)}, {info.started_at[:10]}",
+    ]
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Report:
+    """What there is to read about a run: its text in a terminal, its table in a notebook."""
+
+    run: Run
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """The run's `summary`."""
+        return summary(self.run)
+
+    @cached_property
+    def checks(self) -> list[Check]:
+        """The run's checks on itself, made anew from its data."""
+        return checks(self.run)
+
+    @cached_property
+    def health(self) -> Health:
+        """How the server itself fared."""
+        return health(self.run)
+
+    @property
+    def warnings(self) -> list[str]:
+        """The warnings saved with the run, and each check that fails now."""
+        failed = [str(check) for check in self.checks if not check.ok]
+        return list(dict.fromkeys([*self.run.info.warnings, *failed]))
+
+    @property
+    def verdict(self) -> str:
+        """INVALID when the run says so or a check fails now, else valid."""
+        failed = any(not check.ok for check in self.checks)
+        return "INVALID" if failed else self.run.info.verdict
+
+    def __str__(self) -> str:
+        notes = [line for note in self._notes() for line in _wrapped(note)]
+        return "\n".join([*joined(self._headline()), "", self._text_table(), "", *notes])
+
+    __repr__ = __str__
+
+    def _text_table(self) -> str:
+        return _shown(self.table).to_string(index=False) if len(self.table) else "no request"
+
+    def _repr_html_(self) -> str:
+        headline = html.escape(" · ".join(self._headline()))
+        table = _shown(self.table).to_html(index=False, border=0)
+        notes = "<br>".join(html.escape(note) for note in self._notes())
+        return f"<p><b>{headline}</b></p>{table}<p>{notes}</p>"
+
+    def _headline(self) -> list[str]:
+        return [f"{self.run.info.name}: {self.verdict}", *provenance(self.run)]
+
+    def _notes(self) -> list[str]:
+        held = sum(check.ok for check in self.checks)
+        return [
+            "± is the 95 % t-interval over repeats. Latency: completed requests, from the intended "
+            "time; its tail is p95 where 59 samples allow one, else max; its mean is wait + work + "
+            "over.",
+            _memory_note(self.health),
+            _livez_note(self.health),
+            _reply_note(self.health.reply_ms),
+            f"{held} of {len(self.checks)} checks hold",
+            *(f"WARNING {warning}" for warning in self.warnings),
+        ]
+
+
+def _memory_note(health: Health) -> str:
+    if math.isnan(health.peak_mb):
+        return "memory: not recorded"
+    return (
+        f"memory at its peak: {health.peak_mb:.0f} MB with child processes and page files, "
+        f"{health.server_peak_mb:.0f} MB the server alone"
+    )
+
+
+def _livez_note(health: Health) -> str:
+    median, p99 = health.livez_p50_ms, health.livez_p99_ms
+    if median is None:
+        return "/livez: too few probes"
+    tail = f"p99 {_bounded(p99)} ms" if p99 else "too few probes for a p99"
+    lag = health.loop_lag_p99_ms
+    return (
+        f"/livez under load: p50 {median.estimate:.1f} ms, {tail}, max {health.livez_max_ms:.1f} "
+        f"ms ({health.probes} probes, {health.probes_failed} failed)"
+        + (f"; event loop late by {_bounded(lag)} ms at p99" if lag else "")
+    )
+
+
+def _reply_note(reply_ms: pd.Series[float]) -> str:
+    if reply_ms.empty:
+        return "end of work to reply: no completed job"
+    return (
+        f"end of work to reply, at the client: median {reply_ms.median():.1f} ms, "
+        f"max {reply_ms.max():.1f} ms ({len(reply_ms)} jobs)"
+    )
+
+
+def _bounded(found: Quantile) -> str:
+    return f"{found.estimate:.1f} [{found.low:.1f}, {found.high:.1f}]"
+
+
+def _shown(table: pd.DataFrame) -> pd.DataFrame:
+    """The table as the text that a reader sees."""
+    shown = pd.DataFrame({"N": table.index, "reps": table["repeats"].array})
+    for column in ("requests", "200", "503", "504", "other"):
+        if column != "other" or table["other"].any():
+            shown["sent" if column == "requests" else column] = table[column].array
+    half = table["docs_per_s_high"] - table["docs_per_s"]
+    spread = [f" ±{h:.{_decimals(table['docs_per_s'])}f}" if h >= 0 else "" for h in half]
+    shown["docs/s"] = np.char.add(_numbers(table["docs_per_s"]), spread)
+    shown["pages/s"] = _numbers(table["pages_per_s"])
+    shown["p50 s"] = _numbers(table["p50_s"])
+    tail = table["p95_s"].fillna(table["max_s"])
+    kind = np.where(table["p95_s"].notna(), " p95", np.where(table["max_s"].notna(), " max", ""))
+    shown["tail s"] = np.char.add(_numbers(tail), kind)
+    for column, name in (("queue_ms", "wait"), ("process_ms", "work"), ("overhead_ms", "over")):
+        shown[f"{name} ms"] = _numbers(table[column], decimals=int(table[column].max() < 100))
+    return shown
+
+
+def _numbers(values: pd.Series[float], decimals: int | None = None) -> list[str]:
+    """The values with the same number of decimals, by default three digits of the smallest."""
+    places = _decimals(values) if decimals is None else decimals
+    return ["–" if np.isnan(value) else f"{value:.{places}f}" for value in values]
+
+
+def _decimals(values: pd.Series[float]) -> int:
+    smallest = values[values > 0].min()
+    return 2 if np.isnan(smallest) else max(0, 2 - math.floor(math.log10(smallest)))
+
+
+def joined(phrases: list[str], width: int = WIDTH) -> list[str]:
+    """The phrases with dots between, in lines of at most `width` that break between phrases."""
+    lines = [phrases[0]]
+    for phrase in phrases[1:]:
+        longer = f"{lines[-1]} · {phrase}"
+        lines[-1:] = [longer] if len(longer) <= width else [lines[-1], phrase]
+    return [short for line in lines for short in textwrap.wrap(line, width)]
+
+
+def _wrapped(sentence: str) -> list[str]:
+    return textwrap.wrap(sentence, WIDTH, subsequent_indent="  ")

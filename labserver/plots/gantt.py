@@ -1,0 +1,136 @@
+"""Figure 3: what each worker did, and for whom, in one cell of a run."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from labserver.bench.cells import cell_of, measured_cells
+from labserver.bench.records import Cell
+from labserver.bench.store import Run
+from labserver.bench.timeline import jobs_of
+from labserver.plots.style import INK, canvas, entitle, figure_of, ink_of_outcome, say
+
+BAR_HEIGHT = 0.7
+FEW_PAGES = 400
+
+
+def gantt(run: Run, ax: Axes | None = None, *, cell: str | None = None) -> Figure:
+    """A row a worker; a bar a job in the colour of its outcome, hatched once nobody waited for it.
+
+    `cell` is by default the first repeat of the largest concurrency; ValueError if it is not there.
+    """
+    with canvas(run, ax) as axes:
+        if cell is None and not measured_cells(run):
+            say(axes, "no measured cell")
+        else:
+            _draw_cell(axes, run, cell_of(run, cell))
+    return figure_of(axes)
+
+
+def _draw_cell(ax: Axes, run: Run, cell: Cell) -> None:
+    told = jobs_of(run.events, cell)
+    ran = told.dropna(subset=["start_s"])
+    if ran.empty:
+        say(ax, f"no job ran in cell {cell.cell}")
+        return
+    ran = ran.assign(
+        row=ran["worker"].str.extract(r"(\d+)$", expand=False).astype(int),
+        over_s=ran["settle_s"].clip(lower=ran["start_s"]).fillna(ran["left_s"]),
+    )
+    rows = range(1, max(int(ran["row"].max()), run.info.server["pdf_workers"]) + 1)
+    lasted_s = float(ran["left_s"].max()) - cell.started_s
+    _bars(ax, ran, cell.started_s)
+    _page_marks(ax, run.events, ran, cell.started_s)
+    _utilisation(ax, ran, rows, lasted_s)
+    ax.set_xlim(0, 1.005 * lasted_s)
+    ax.set_ylim(len(rows) + 0.5, 0.4 - 0.13 * len(rows))  # above: the legend
+    ax.set_yticks(rows, [f"worker {row}" for row in rows])
+    ax.grid(visible=False, axis="y")
+    ax.set_xlabel(f"time since the cell {cell.cell} began, s")
+    ax.legend(handles=_legend(ran), loc="upper right", ncols=4)
+    entitle(ax, _title(ran, cell, len(rows), lasted_s), _subtitle(run, len(rows)))
+
+
+def _bars(ax: Axes, ran: pd.DataFrame, origin_s: float) -> None:
+    for outcome, mine in ran.groupby("outcome"):
+        ink = INK[ink_of_outcome(str(outcome))]
+        ax.barh(
+            mine["row"],
+            mine["over_s"] - mine["start_s"],
+            BAR_HEIGHT,
+            left=mine["start_s"] - origin_s,
+            color=ink.colour,
+            edgecolor="black",
+            lw=0.5,
+        )
+    wasted = ran[ran["left_s"] > ran["over_s"]]
+    ink = INK["wasted"]
+    ax.barh(
+        wasted["row"],
+        wasted["left_s"] - wasted["over_s"],
+        BAR_HEIGHT,
+        left=wasted["over_s"] - origin_s,
+        color=ink.colour,
+        hatch=ink.hatch,
+        edgecolor="black",
+        lw=0.5,
+    )
+
+
+def _page_marks(ax: Axes, events: pd.DataFrame, ran: pd.DataFrame, origin_s: float) -> None:
+    """White marks where a page was done, unless they are so many that they hide the bars."""
+    pages = events[(events["event"] == "page") & events["job_id"].isin(ran.index)]
+    if len(pages) <= FEW_PAGES:
+        row = ran["row"].reindex(pages["job_id"]).to_numpy()
+        half = 0.5 * BAR_HEIGHT
+        ax.vlines(pages["t_s"] - origin_s, row - half, row + half, color="white", lw=0.5)
+
+
+def _utilisation(ax: Axes, ran: pd.DataFrame, rows: range, lasted_s: float) -> None:
+    busy_s = (ran["left_s"] - ran["start_s"]).groupby(ran["row"]).sum().reindex(rows, fill_value=0)
+    for row, share in (busy_s / lasted_s).items():
+        ax.annotate(
+            f"{100 * share:.0f} %",
+            (1, row),
+            xycoords=ax.get_yaxis_transform(),
+            xytext=(6, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=8.5,
+        )
+
+
+def _legend(ran: pd.DataFrame) -> list[Patch]:
+    keys = list(dict.fromkeys(ink_of_outcome(outcome) for outcome in sorted(ran["outcome"])))
+    if (ran["left_s"] > ran["over_s"]).any():
+        keys.append("wasted")
+    return [
+        Patch(
+            facecolor=ink.colour,
+            edgecolor="black",
+            lw=0.5,
+            label=ink.label,
+            hatch=ink.hatch if ink is INK["wasted"] else "",
+        )
+        for ink in (INK[key] for key in keys)
+    ]
+
+
+def _title(ran: pd.DataFrame, cell: Cell, workers: int, lasted_s: float) -> str:
+    busy_s = float((ran["left_s"] - ran["start_s"]).sum())
+    wasted_s = float((ran["left_s"] - ran["over_s"]).sum())
+    share = 100 * busy_s / (lasted_s * workers)
+    said = f"{cell.concurrency} PDFs at once keep {workers} workers busy {share:.0f} % of the time"
+    if wasted_s == 0:
+        return said
+    return f"{said}, {100 * wasted_s / busy_s:.1f} % of it for nobody"
+
+
+def _subtitle(run: Run, workers: int) -> str:
+    cores = run.info.machine["cores"]
+    said = "white: a page is done; right: share of the time with a job"
+    shared = workers > cores and not run.info.simulated
+    return f"{said}; {workers} workers share {cores} cores" if shared else said
