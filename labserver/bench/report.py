@@ -11,9 +11,10 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from labserver.bench.cells import during_measured, throughputs
+from labserver.bench.cells import throughputs
 from labserver.bench.checks import Check, checks
-from labserver.bench.stats import Quantile, mean_interval, quantile, samples_needed
+from labserver.bench.health import Health, health, quantile_if_any
+from labserver.bench.stats import Quantile, mean_interval
 from labserver.bench.store import Run
 
 WIDTH = 100
@@ -76,57 +77,6 @@ def _latency(name: str, latency_s: pd.Series[float], q: float) -> dict[str, floa
     if (found := quantile_if_any(latency_s, q)) is not None:
         return {name: found.estimate, f"{name}_low": found.low, f"{name}_high": found.high}
     return {name: latency_s.median()} if q == 0.5 else {}
-
-
-def quantile_if_any(values: pd.Series[float], q: float) -> Quantile | None:
-    """The quantile, or None where there are too few samples for its bounds."""
-    sample = values.dropna()
-    return quantile(sample, q) if len(sample) >= samples_needed(q) else None
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """How the server itself fared during the measured cells; memory in MB over the whole run.
-
-    `peak_mb` is of the server with its children and its page files in memory, `server_peak_mb` of
-    the server alone. `reply_ms` is from the end of each completed job's work to its client's having
-    the answer, the wire included. The quantiles are None where the samples are too few.
-    """
-
-    peak_mb: float
-    server_peak_mb: float
-    livez_p50_ms: Quantile | None
-    livez_p99_ms: Quantile | None
-    livez_max_ms: float
-    probes: int
-    probes_failed: int
-    loop_lag_p99_ms: Quantile | None
-    reply_ms: pd.Series[float]
-
-
-def health(run: Run) -> Health:
-    """The server's memory, its answers to /livez and the lag of its event loop."""
-    memory = run.samples[["server_rss_mb", "children_rss_mb", "scratch_mb"]].astype(float)
-    probes = run.probes[during_measured(run, run.probes["sent_s"])]
-    answered_ms = 1000 * (probes["done_s"] - probes["sent_s"])[probes["status"] == 200]
-    lag_ms = run.samples["loop_lag_ms"][during_measured(run, run.samples["t_s"])]
-    return Health(
-        peak_mb=float(memory.sum(axis=1, min_count=1).max()),
-        server_peak_mb=float(memory["server_rss_mb"].max()),
-        livez_p50_ms=quantile_if_any(answered_ms, 0.5),
-        livez_p99_ms=quantile_if_any(answered_ms, 0.99),
-        livez_max_ms=float(answered_ms.max()),
-        probes=len(probes),
-        probes_failed=int((probes["status"] != 200).sum()),
-        loop_lag_p99_ms=quantile_if_any(lag_ms, 0.99),
-        reply_ms=_reply_ms(run),
-    )
-
-
-def _reply_ms(run: Run) -> pd.Series[float]:
-    done = run.measured[run.measured["status"] == 200].set_index("job_id")["done_s"]
-    ended = run.events[run.events["event"] == "end"].set_index("job_id")["t_s"]
-    return (1000 * (done - ended)).dropna()
 
 
 def provenance(run: Run) -> list[str]:

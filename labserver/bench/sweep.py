@@ -87,8 +87,9 @@ async def sweep(
 ) -> Run:
     """Run `plan` against a server with `settings`; returns the run, which is saved in `folder`.
 
-    `progress` shows a bar where there is a terminal. Interrupted, it saves what it has and marks it INVALID. Raises LaunchError when the server does
-    not start, StartupError when `folder` holds a run already.
+    `progress` shows a bar where there is a terminal. Interrupted, it saves what it has and marks it
+    INVALID. Raises LaunchError when the server does not start, StartupError when `folder` holds a
+    run already.
     """
     settings = settings or Settings()
     folder = _new_folder(folder)
