@@ -8,8 +8,8 @@ import pytest
 from fake_run import House, fake_run
 
 from labserver.bench.cells import calibrate, cell_of, throughputs
-from labserver.bench.records import Cell, Request, RunInfo
 from labserver.bench.health import health
+from labserver.bench.records import Cell, Request, RunInfo
 from labserver.bench.report import Report, joined, summary
 from labserver.bench.store import Run, read_run, write_run
 
