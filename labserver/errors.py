@@ -72,6 +72,13 @@ class QueueFull(JobError):
     reason = "job queue full"
 
 
+class Shed(JobError):
+    """Raised when the answer could only come after the deadline, so that the work was not begun."""
+
+    status, outcome, title = 503, "shed", "Service unavailable"
+    reason = "it could not be done before its deadline"
+
+
 class Draining(JobError):
     """Raised when the server is shutting down and takes no more jobs."""
 
@@ -102,5 +109,5 @@ class Abandoned(JobError):
 
 JOB_ERRORS: dict[str, type[JobError]] = {
     error.outcome: error
-    for error in (InvalidJob, WorkFailed, QueueFull, Draining, Expired, Killed, Abandoned)
+    for error in (InvalidJob, WorkFailed, QueueFull, Shed, Draining, Expired, Killed, Abandoned)
 }

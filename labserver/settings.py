@@ -50,6 +50,9 @@ class Settings(BaseSettings):
     engine: Engine = _flag("poppler", "What converts a PDF; sleep only simulates the work.")
     dpi: Annotated[int, Ge(10), Le(1200)] = _flag(200, "Resolution of the pages, in dots per inch.")
     sample: Path = _flag(SAMPLE, "The PDF that a pdf2image job of /put converts.")
+    shed: bool = _flag(
+        False, "Refuse a job (503) that could only be answered after its deadline."
+    )
     time_scale: Annotated[float, Ge(0)] = _flag(
         1.0, "Factor on the times of simulated work; 0 makes it free."
     )

@@ -6,7 +6,7 @@ import asyncio
 import queue
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -57,7 +57,16 @@ class Gate:
 class Rig:
     """A pool with its ledger and trace, and jobs for it."""
 
-    def __init__(self, *, workers: int = 1, queue_size: int = 1, dispatch: Dispatch = "least-busy"):
+    def __init__(
+        self,
+        *,
+        workers: int = 1,
+        queue_size: int = 1,
+        dispatch: Dispatch = "least-busy",
+        shed: bool = False,
+        clock: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self.clock = clock
         self.ledger = Ledger()
         self.events: list[tuple[str, str, int, int]] = []
         self.pool = Pool(
@@ -68,14 +77,16 @@ class Rig:
             workers=workers,
             queue_size=queue_size,
             dispatch=dispatch,
+            shed=shed,
+            clock=clock,
         )
         self.gates: list[Gate] = []
 
     def job(self, deadline_s: float = 60.0, gate: Gate | None = None) -> Job:
         gate = gate or Gate()
         self.gates.append(gate)
-        deadline_ns = time.monotonic_ns() + round(deadline_s * NS_PER_S)
-        return Job("test", gate, StopToken(deadline_ns), asyncio.get_running_loop().create_future())
+        stop = StopToken(self.clock() + round(deadline_s * NS_PER_S), self.clock)
+        return Job("test", gate, stop, asyncio.get_running_loop().create_future())
 
     def submit(self, deadline_s: float = 60.0) -> Job:
         job = self.job(deadline_s)

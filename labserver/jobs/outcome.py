@@ -12,6 +12,7 @@ class Outcome(StrEnum):
     INVALID = "invalid"
     FAILED = "failed"
     REJECTED = "rejected"
+    SHED = "shed"
     EXPIRED = "expired"
     KILLED = "killed"
     ABANDONED = "abandoned"

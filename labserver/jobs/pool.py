@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from labserver.errors import Stopped
+from labserver.jobs.forecast import Forecast
 from labserver.jobs.job import Job, OnPage, Result, Task
 from labserver.jobs.ledger import Ledger
 from labserver.jobs.line import Line
@@ -78,6 +79,10 @@ class Pool:
 
     `dispatch="least-busy"` gives each worker a line of its own and a job to the worker with the
     fewest before it; `"shared"` puts one line of `workers * queue_size` before all of them.
+
+    With `shed`, a job whose answer could only come too late is refused when it comes, or dropped
+    when its turn has come too late. A job that a free worker can take is never refused so: with
+    a wrong forecast the pool would else refuse everything and never learn better.
     """
 
     def __init__(
@@ -90,6 +95,7 @@ class Pool:
         workers: int,
         queue_size: int,
         dispatch: Dispatch = "least-busy",
+        shed: bool = False,
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self.name = name
@@ -99,6 +105,8 @@ class Pool:
         self._lock = ledger.lock
         self._trace = trace
         self._clock = clock
+        self._shed = shed
+        self._forecast = Forecast()
         self._draining = False
         # One line before all workers, or one before each.
         shared = dispatch == "shared"
@@ -129,12 +137,14 @@ class Pool:
             elif worker.job is None:
                 self._assign(worker, job)
                 self._note("submit", job, job.submitted_ns)
-            elif not worker.line.full:
+            elif worker.line.full:
+                self._refuse(job, Outcome.REJECTED)
+            elif self._shed and self._would_be_late(job, worker.line):
+                self._refuse(job, Outcome.SHED)
+            else:
                 self._ledger.place(job, "waiting")
                 worker.line.add(job)
                 self._note("submit", job, job.submitted_ns)
-            else:
-                self._refuse(job, Outcome.REJECTED)
 
     def withdraw(self, job: Job, if_waiting: Outcome, if_running: Outcome) -> None:
         """End a job's request without a result and stop its work.
@@ -217,6 +227,8 @@ class Pool:
             job.ended_ns = self._clock()
             if job.outcome is None:
                 self._ledger.settle(job, _outcome_of(job), job.ended_ns)
+                if not isinstance(job.error, Stopped):
+                    self._forecast.observe(job.ended_ns - job.started_ns)
             else:
                 self._ledger.waste(job.ended_ns - max(job.settled_ns, job.started_ns))
             worker.job = None
@@ -240,12 +252,25 @@ class Pool:
         """Give a free worker the next job that somebody still waits for; returns those dropped."""
         late = []
         while (job := worker.line.take()) is not None:
-            if not job.stop.requested:
+            if job.stop.requested:
+                self._drop(job, Outcome.EXPIRED)
+            elif self._shed and self._left_ns(job) < self._forecast.service_ns:
+                self._drop(job, Outcome.SHED)
+            else:
                 self._assign(worker, job)
                 break
-            self._drop(job, Outcome.EXPIRED)
             late.append(job)
         return late
+
+    def _would_be_late(self, job: Job, line: Line) -> bool:
+        """Whether a job that joins `line`, all of whose workers are busy, would end too late."""
+        now_ns = self._clock()
+        starts = [w.job.started_ns or now_ns for w in self._workers if w.line is line and w.job]
+        wait_ns = self._forecast.wait_ns(len(line), len(starts), now_ns - min(starts))
+        return wait_ns + self._forecast.service_ns > self._left_ns(job)
+
+    def _left_ns(self, job: Job) -> int:
+        return job.stop.deadline_ns - self._clock()
 
     def _refuse(self, job: Job, outcome: Outcome) -> None:
         self._ledger.settle(job, outcome, job.submitted_ns)

@@ -114,6 +114,7 @@ class Lab:
             workers=workers,
             queue_size=queue_size,
             dispatch=self.settings.dispatch,
+            shed=self.settings.shed,
         )
 
 
