@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from annotated_types import Ge, Gt, Le
-from pydantic import Field, ValidationError
+from annotated_types import Ge, Gt, Le, MinLen
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from labserver.errors import StartupError
@@ -20,6 +21,18 @@ Runner = Literal["thread"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 Seconds = Annotated[float, Gt(0)]
 Count = Annotated[int, Ge(1)]
+Dpi = Annotated[int, Ge(10), Le(1200)]
+
+RATE = re.compile(r"off|[1-9]\d{0,5}/(second|minute|hour|day)")
+
+
+def _rate(text: str) -> str:
+    if RATE.fullmatch(text) is None:
+        raise ValueError("should be like 60/minute, per second, minute, hour or day, or off")
+    return text
+
+
+Rate = Annotated[str, AfterValidator(_rate)]
 
 
 def _flag(default: Any, help_text: str) -> Any:
@@ -48,7 +61,7 @@ class Settings(BaseSettings):
     )
     runner: Runner = _flag("thread", "Where the work runs.")
     engine: Engine = _flag("poppler", "What converts a PDF; sleep only simulates the work.")
-    dpi: Annotated[int, Ge(10), Le(1200)] = _flag(200, "Resolution of the pages, in dots per inch.")
+    dpi: Dpi = _flag(200, "Resolution of the pages, in dots per inch.")
     sample: Path = _flag(SAMPLE, "The PDF that a pdf2image job of /put converts.")
     shed: bool = _flag(
         False, "Refuse a job (503) that could only be answered after its deadline."
@@ -56,11 +69,24 @@ class Settings(BaseSettings):
     time_scale: Annotated[float, Ge(0)] = _flag(
         1.0, "Factor on the times of simulated work; 0 makes it free."
     )
+    rate_limit: Rate = _flag(
+        "60/minute",
+        "Jobs that one user may ask for in a time, such as 60/minute or 5/second: 429 for the one "
+        "over it. A user is the X-User header, else the address. off: no limit.",
+    )
+    max_upload_mb: Count = _flag(50, "Largest document that /pdf takes, in MB of 10^6 bytes.")
+    token: Annotated[SecretStr | None, MinLen(1)] = _flag(
+        None,
+        "Secret that every request must bear (Authorization: Bearer TOKEN), but for /livez and "
+        "/readyz. Better given as a variable: a command line can be read by others.",
+    )
+    allow_anonymous: bool = _flag(False, "Listen on other than loopback without a --token.")
     output_dir: Path = _flag(Path("out"), "Folder for the pages of finished jobs.")
     keep_jobs: Count = _flag(100, "Finished jobs whose pages are kept; the oldest go first.")
     grace: Annotated[float, Ge(0)] = _flag(
         10.0, "Seconds that running jobs get to finish when the server is told to end."
     )
+    gallery: bool = _flag(False, "Also serve the classic mistakes, at /gallery/NAME/put.")
     trace: Path | None = _flag(None, "CSV file for the server's own trace of every job.")
     log_level: LogLevel = _flag("debug", "Least level that is logged.")
     stdin_guard: bool = _flag(False, "End when standard input reaches its end (with its owner).")

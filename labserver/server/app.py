@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from labserver import __version__
+from labserver.gallery.router import gallery
 from labserver.server import problems
 from labserver.server.lab import Lab
 from labserver.server.looplag import LoopLag
@@ -32,6 +33,8 @@ def create_app(lab: Lab) -> FastAPI:
         lambda t_ns, lag_ms: lab.trace.record(t_ns, "lag", value=round(lag_ms, 3))
     )
     app.include_router(router)
+    if lab.settings.gallery:
+        app.include_router(gallery(lab.exhibit()))
     problems.install(app)
     return app
 

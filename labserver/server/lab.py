@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import random
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from labserver.errors import InvalidJob, StartupError
+from labserver.gallery.contract import Exhibit
 from labserver.jobs.job import Task
 from labserver.jobs.ledger import Ledger, LedgerSnapshot
 from labserver.jobs.pool import Pool, PoolSnapshot
+from labserver.jobs.stop import NS_PER_S, StopToken
 from labserver.jobs.trace import Trace
 from labserver.runners.thread import ThreadRunner
 from labserver.settings import Settings
@@ -20,6 +23,8 @@ from labserver.work.pdf import scratch
 from labserver.work.pdf.convert import SIMULATED_DOCUMENT_S, PdfWork, SleepWork
 from labserver.work.pdf.inspect import Document, inspect
 from labserver.work.pdf.output import Output
+
+NEVER_NS = 86_400 * NS_PER_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,23 @@ class Lab:
         if self._sample is None:
             return SleepWork(SIMULATED_DOCUMENT_S * self.settings.time_scale)
         return PdfWork(self._sample, self.settings.dpi, self.output, job_id)
+
+    def exhibit(self) -> Exhibit:
+        """What the gallery works with: the same document, output and settings as the pdf pool."""
+
+        def work(job_id: str) -> str:
+            stop = StopToken(time.monotonic_ns() + NEVER_NS)
+            return self.sample_task(job_id)(stop, lambda page: None).text
+
+        return Exhibit(
+            work=work,
+            sample=self.settings.sample,
+            output=self.output.root,
+            dpi=self.settings.dpi,
+            workers=self.settings.pdf_workers,
+            queue_size=self.settings.pdf_queue_size,
+            timeout_s=self.settings.pdf_timeout,
+        )
 
     def snapshot(self) -> LabSnapshot:
         """Everything that is counted, at one moment."""

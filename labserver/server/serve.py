@@ -18,7 +18,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 import psutil
@@ -56,6 +56,7 @@ def serve(settings: Settings) -> None:
                 target=_guard_stdin, args=(server,), name="stdin-guard", daemon=True
             ).start()
         server.run(sockets=[listener])
+    kill_children()
     log.info("serve ended")
 
 
@@ -116,14 +117,16 @@ class DrainingServer(uvicorn.Server):
 
 def end_at_once() -> None:
     """End this process and its children now."""
-    children = psutil.Process().children(recursive=True)
-    for child in children:
-        try:
-            child.kill()
-        except psutil.NoSuchProcess:
-            continue
+    kill_children()
     scratch.remove_own()
     os._exit(1)
+
+
+def kill_children() -> None:
+    """Kill the processes that this one started, such as a pdftoppm that nobody can stop."""
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            child.kill()
 
 
 def _guard_stdin(server: DrainingServer) -> None:

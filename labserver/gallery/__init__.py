@@ -1,0 +1,5 @@
+"""The classic mistakes, each a few lines that can be measured beside the server's own way.
+
+Started with --gallery, the server answers at /gallery/NAME/put as it does at /put. They are there
+to be looked at, not to be copied: each module's head says what is wrong with it.
+"""
