@@ -68,7 +68,7 @@ class Hall:
 
 async def _tick() -> None:
     """Wake the loop now and then, as uvicorn does: the original's threads do not."""
-    while True:
+    while True:  # noqa: ASYNC110 - nothing is waited for
         await asyncio.sleep(0.01)
 
 
