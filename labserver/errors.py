@@ -25,11 +25,16 @@ class Stopped(LabError):
     """Raised inside a piece of work when nobody waits for its result any more."""
 
 
+class ProcessDied(LabError):
+    """Raised when the process that did a piece of work ended before the work did."""
+
+
 class JobError(LabError):
     """Base of what ends a request without a result.
 
     `status` and `title` are its answer's, `outcome` is its place in the ledger, and `reason` says
-    what happened when the error carries no text of its own.
+    what happened when the error carries no text of its own. `retry_after_s` is when another try
+    may fare better; None when it would fare no better for having waited.
     """
 
     status: ClassVar[int]
@@ -38,12 +43,19 @@ class JobError(LabError):
     reason: ClassVar[str]
 
     def __init__(
-        self, reason: str = "", *, job_id: str = "", queue_ms: float = 0.0, process_ms: float = 0.0
+        self,
+        reason: str = "",
+        *,
+        job_id: str = "",
+        queue_ms: float = 0.0,
+        process_ms: float = 0.0,
+        retry_after_s: float | None = None,
     ) -> None:
         super().__init__(reason or self.reason)
         self.job_id = job_id
         self.queue_ms = queue_ms
         self.process_ms = process_ms
+        self.retry_after_s = retry_after_s
 
     @property
     def detail(self) -> str:
@@ -58,11 +70,32 @@ class InvalidJob(JobError):
     reason = "not a job that this server runs"
 
 
+class TooLarge(InvalidJob):
+    """Raised when a request's body is larger than its endpoint takes."""
+
+    status, title = 413, "Content too large"
+    reason = "the request's body is larger than this server takes"
+
+
+class TooSlow(InvalidJob):
+    """Raised when a request's body was not there in time."""
+
+    status, title = 408, "Request timeout"
+    reason = "the request's body did not arrive in time"
+
+
 class WorkFailed(JobError):
     """Raised when the work itself raised; the client learns that it did, the log learns why."""
 
     status, outcome, title = 500, "failed", "Internal server error"
     reason = "the work failed; the server's log says why"
+
+
+class RateLimited(JobError):
+    """Raised when one user asks for more than the quota of a user."""
+
+    status, outcome, title = 429, "rate_limited", "Too many requests"
+    reason = "the quota of this user is spent"
 
 
 class QueueFull(JobError):
@@ -109,5 +142,15 @@ class Abandoned(JobError):
 
 JOB_ERRORS: dict[str, type[JobError]] = {
     error.outcome: error
-    for error in (InvalidJob, WorkFailed, QueueFull, Shed, Draining, Expired, Killed, Abandoned)
+    for error in (
+        InvalidJob,
+        WorkFailed,
+        RateLimited,
+        QueueFull,
+        Shed,
+        Draining,
+        Expired,
+        Killed,
+        Abandoned,
+    )
 }

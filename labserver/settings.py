@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from annotated_types import Ge, Gt, Le, MinLen
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_serializer,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from labserver.errors import StartupError
@@ -16,8 +24,9 @@ ENV_PREFIX = "LABSERVER_"
 SAMPLE = Path(__file__).resolve().parent.parent / "data" / "scan-17pages.pdf"
 
 Dispatch = Literal["least-busy", "shared"]
-Engine = Literal["poppler", "sleep"]
-Runner = Literal["thread"]
+Engine = Literal["poppler", "pdfium", "sleep"]
+Runner = Literal["auto", "thread", "process"]
+Png = Literal["fast", "small"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 Seconds = Annotated[float, Gt(0)]
 Count = Annotated[int, Ge(1)]
@@ -59,13 +68,26 @@ class Settings(BaseSettings):
         "least-busy: a queue for each worker, a job goes to the least busy one. "
         "shared: one queue before all workers.",
     )
-    runner: Runner = _flag("thread", "Where the work runs.")
-    engine: Engine = _flag("poppler", "What converts a PDF; sleep only simulates the work.")
-    dpi: Dpi = _flag(200, "Resolution of the pages, in dots per inch.")
-    sample: Path = _flag(SAMPLE, "The PDF that a pdf2image job of /put converts.")
-    shed: bool = _flag(
-        False, "Refuse a job (503) that could only be answered after its deadline."
+    engine: Engine = _flag(
+        "poppler",
+        "What converts a PDF: poppler or pdfium, which is faster; sleep only simulates the work.",
     )
+    runner: Runner = _flag(
+        "auto",
+        "Where the work runs: in the worker threads, or each job in a process that is killed when "
+        "it must stop. auto: in processes with --engine pdfium, else in threads.",
+    )
+    png: Png = _flag("fast", "Pages cost little (fast) or take a tenth less room (small).")
+    dpi: Dpi = _flag(200, "Resolution of the pages, in dots per inch.")
+    max_pages: Count = _flag(500, "Most pages that a document may have.")
+    max_pixels: Count = _flag(
+        64_000_000, "Most pixels that one page may have; A0 at 200 dpi has 62 million."
+    )
+    max_memory_mb: Annotated[int, Ge(64)] = _flag(
+        1024, "Most memory, in MB, that one conversion's process may take; not on Windows, macOS."
+    )
+    sample: Path = _flag(SAMPLE, "The PDF that a pdf2image job of /put converts.")
+    shed: bool = _flag(False, "Refuse a job (503) that could only be answered after its deadline.")
     time_scale: Annotated[float, Ge(0)] = _flag(
         1.0, "Factor on the times of simulated work; 0 makes it free."
     )
@@ -91,6 +113,37 @@ class Settings(BaseSettings):
     log_level: LogLevel = _flag("debug", "Least level that is logged.")
     stdin_guard: bool = _flag(False, "End when standard input reaches its end (with its owner).")
 
+    @field_validator("runner")
+    @classmethod
+    def _pdfium_runs_in_processes(cls, runner: str, info: ValidationInfo) -> str:
+        if runner == "thread" and info.data.get("engine") == "pdfium":
+            raise ValueError(
+                "PDFium must not run in two threads of a process: with --engine pdfium it is "
+                "process, which is also what auto takes"
+            )
+        return runner
+
+    @field_validator("gallery")
+    @classmethod
+    def _gallery_runs_in_threads(cls, gallery: bool, info: ValidationInfo) -> bool:
+        if gallery and info.data.get("engine") == "pdfium":
+            raise ValueError(
+                "its mistakes run in the server's own threads, where PDFium must not: "
+                "take another --engine"
+            )
+        return gallery
+
+    @field_serializer("runner")
+    def _name_what_runs(self, runner: str) -> str:
+        return self.runs_in
+
+    @property
+    def runs_in(self) -> Literal["thread", "process"]:
+        """The runner that is meant, `auto` resolved; it is also what a dump says."""
+        if self.runner == "auto":
+            return "process" if self.engine == "pdfium" else "thread"
+        return self.runner
+
     @classmethod
     def of(cls, **flags: Any) -> Self:
         """Settings from flags given by name. Raises StartupError, naming what is wrong."""
@@ -100,11 +153,14 @@ class Settings(BaseSettings):
             raise StartupError(_explain(error)) from error
 
     def args(self) -> list[str]:
-        """The command-line flags that give these settings: what differs from the defaults."""
+        """The command-line flags that give these settings: what differs from the defaults.
+
+        Without a secret: others can read a command line.
+        """
         args: list[str] = []
         for name, field in type(self).model_fields.items():
             value = getattr(self, name)
-            if value == field.default:
+            if value == field.default or isinstance(value, SecretStr):
                 continue
             flag = "--" + name.replace("_", "-")
             if isinstance(value, bool):

@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import hypothesis
 import pytest
+from fastapi import FastAPI
 
 from labserver.jobs.job import Job, OnPage, Result
 from labserver.jobs.ledger import Ledger
@@ -23,6 +24,7 @@ from labserver.runners.thread import ThreadRunner
 from labserver.server.app import create_app
 from labserver.server.lab import Lab
 from labserver.settings import Settings
+from labserver.work.pdf import scratch
 
 PATIENCE_S = 10.0
 
@@ -123,6 +125,13 @@ async def running(rig: Rig) -> AsyncIterator[Rig]:
         await asyncio.to_thread(rig.pool.close)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_scratch() -> Iterator[None]:
+    """Conversions outside of a lab leave their scratch's root, which a lab removes when it ends."""
+    yield
+    scratch.remove_own()
+
+
 @pytest.fixture
 def data() -> Path:
     """The folder of the sample documents."""
@@ -130,9 +139,9 @@ def data() -> Path:
 
 
 @asynccontextmanager
-async def client_of(lab: Lab) -> AsyncIterator[httpx.AsyncClient]:
+async def client_of(lab: Lab, app: FastAPI | None = None) -> AsyncIterator[httpx.AsyncClient]:
     """A client that talks to the application in this process, without a socket."""
-    transport = httpx.ASGITransport(create_app(lab))
+    transport = httpx.ASGITransport(app or create_app(lab))
     async with httpx.AsyncClient(transport=transport, base_url="http://lab") as client:
         yield client
 

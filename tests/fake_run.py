@@ -172,8 +172,10 @@ def fake_run(
         ended_s = max(row["done_s"] for row in rows)
         for row in rows:
             row["request"] += len(requests)
+            row["first"] = row["request"]
         requests += rows
-        cells.append(Cell(cell_name, n, repeat, phase, f"Burst({n})", now_s, ended_s))
+        about = (cell_name, n, repeat, phase, f"Burst({n})", now_s, ended_s)
+        cells.append(Cell(*about, sentinel_before_ms=[10.0, 10.2], sentinel_after_ms=[9.9, 10.4]))
         now_s = max(ended_s, events[-1]["t_s"]) + PAUSE_S
     info = _info(house, seed, cells, requests, verdict, list(warnings), simulated)
     tables = {"requests": requests, "events": events,

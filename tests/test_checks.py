@@ -47,7 +47,20 @@ def with_a_wrong_count(run: Run) -> Run:
 
 
 def sent_late(run: Run) -> Run:
-    return with_table(run, "requests", lambda rows: rows.assign(sent_s=rows["sent_s"] + 0.5))
+    def due_before(rows: pd.DataFrame) -> pd.DataFrame:
+        return rows.assign(intended_s=rows["intended_s"] - 0.5)
+
+    return with_table(run, "requests", due_before)
+
+
+def on_another_clock(run: Run) -> Run:
+    return with_table(run, "events", lambda rows: rows.assign(t_s=rows["t_s"] - 0.5))
+
+
+def slowed_down(run: Run) -> Run:
+    last = dataclasses.replace(run.info.cells[-1], sentinel_after_ms=[14.0, 15.0])
+    info = dataclasses.replace(run.info, cells=[*run.info.cells[:-1], last])
+    return dataclasses.replace(run, info=info)
 
 
 def busy_generator(run: Run) -> Run:
@@ -67,7 +80,7 @@ def without_an_answer(run: Run) -> Run:
 
 def test_a_sound_run_passes_every_check(sound: Run) -> None:
     made = checks(sound)
-    assert len(made) == 7
+    assert len(made) == 9
     assert [str(check) for check in made if not check.ok] == []
 
 
@@ -79,6 +92,8 @@ def test_a_sound_run_passes_every_check(sound: Run) -> None:
         (without_its_last_end, "one end for each job"),
         (with_a_wrong_count, "Little's law"),
         (sent_late, "send lag"),
+        (on_another_clock, "order of moments"),
+        (slowed_down, "drift of the machine"),
         (busy_generator, "generator's CPU"),
         (without_an_answer, "requests without an answer"),
     ],
@@ -98,8 +113,42 @@ def test_what_the_run_has_no_data_for_is_not_checked(sound: Run) -> None:
     bare = dataclasses.replace(bare, info=dataclasses.replace(bare.info, ledger={}))
     assert [check.name for check in checks(bare)] == [
         "send lag p99 / service time",
+        "drift of the machine",
         "requests without an answer",
     ]
+
+
+def test_clients_that_went_are_no_fault_of_the_run(sound: Run) -> None:
+    """The server may have had an answer for one that went at that very moment."""
+
+    def gone(rows: pd.DataFrame) -> pd.DataFrame:
+        rows.loc[rows.index[-2:], ["status", "outcome"]] = (0, "timeout")
+        return rows
+
+    outcomes = dict(sound.info.ledger["outcomes"])
+    outcomes[sound.requests["outcome"].iloc[-1]] -= 1
+    outcomes["abandoned"] = 1
+    run = with_ledger(with_table(sound, "requests", gone), outcomes=outcomes)
+    assert [str(check) for check in checks(run) if not check.ok] == []
+
+
+def test_a_job_of_somebody_else_is_noticed_beside_clients_that_went(sound: Run) -> None:
+    def gone(rows: pd.DataFrame) -> pd.DataFrame:
+        rows.loc[rows.index[-1], ["status", "outcome"]] = (0, "timeout")
+        return rows
+
+    ledger = sound.info.ledger
+    outcomes = {**ledger["outcomes"], "completed": ledger["outcomes"]["completed"] + 1}
+    run = with_ledger(
+        with_table(sound, "requests", gone), received=ledger["received"] + 1, outcomes=outcomes
+    )
+    assert [c.name for c in checks(run) if not c.ok] == ["ledgers of both sides"]
+
+
+def test_simulated_work_does_not_drift_with_the_machine(sound: Run) -> None:
+    run = slowed_down(sound)
+    run = dataclasses.replace(run, info=dataclasses.replace(run.info, simulated=True))
+    assert "drift of the machine" not in [check.name for check in checks(run)]
 
 
 def test_a_run_without_a_single_reply_can_be_checked(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def test_the_version() -> None:
     assert labserver("--version").stdout.strip() == __version__
 
 
-@pytest.mark.parametrize("command", ["serve", "sweep"])
+@pytest.mark.parametrize("command", ["serve", "sweep", "load"])
 def test_every_setting_is_a_flag(command: str) -> None:
     shown = labserver(command, "--help").stdout
     for name in Settings.model_fields:
@@ -41,6 +41,15 @@ def test_every_setting_is_a_flag(command: str) -> None:
         (["serve", "--nonsense"], "No such option: --nonsense"),
         (["sweep", "--quick", "--full"], "name one of them"),
         (["sweep", "--concurrency", "x"], "not like 1-16"),
+        (["sweep", "--rate", "x"], "not like 0.5,0.8"),
+        (["sweep", "--rate", "1", "--quick"], "a plan of its own"),
+        (["load"], "one of --rate R"),
+        (["load", "--burst", "1", "--timeout", "0"], "above 0 s"),
+        (["load", "--burst", "1", "--url", "http://127.0.0.1:1"], "no labserver answers there"),
+        (
+            ["load", "--burst", "1", "--url", "http://127.0.0.1:1", "--pdf-workers", "8"],
+            "--pdf-workers cannot change it",
+        ),
         (["plot", "no-such-run"], "not a finished run"),
     ],
 )
@@ -56,6 +65,7 @@ def test_without_poppler_serve_says_what_to_install(data: Path) -> None:
     assert ended.returncode == 2
     assert "poppler" in ended.stderr
     assert "install" in ended.stderr
+    assert "--engine pdfium" in ended.stderr
     assert "Traceback" not in ended.stderr
 
 

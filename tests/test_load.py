@@ -1,22 +1,18 @@
-"""Loads and their records: who is sent when, and what a record says of an answer."""
+"""Loads with a concurrency, and what the flags of a load mean."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-import json
-import math
 import time
 from collections.abc import Callable
 
-import httpx
 import pytest
 
-from labserver.bench.client import Client
-from labserver.bench.load import Burst, ClosedLoop
+from labserver.bench.load import Burst, ClosedLoop, Load, load_of
+from labserver.bench.openloop import OpenLoop, Spike, Step
 from labserver.bench.records import Request
-
-Handler = Callable[[httpx.Request], httpx.Response]
+from labserver.errors import StartupError
 
 
 class Fake:
@@ -97,57 +93,36 @@ def test_a_load_that_makes_no_sense_is_refused(make: Callable[[], object]) -> No
         make()
 
 
-def record_of(handler: Handler, monkeypatch: pytest.MonkeyPatch) -> Request:
-    """The record of one request that `handler` answers."""
-    real = httpx.AsyncClient
-    monkeypatch.setattr(
-        httpx,
-        "AsyncClient",
-        lambda **options: real(base_url="http://lab", transport=httpx.MockTransport(handler)),
-    )
-
-    async def story() -> Request:
-        async with Client("http://lab") as client:
-            return await client.sender({"data": "x"}, cell="c")(3, time.monotonic_ns())
-
-    return asyncio.run(story())
-
-
-def test_a_completed_job_is_recorded_with_the_servers_own_times(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    result = {
-        "errCode": "", "err": "", "data": "job[pdf2image] finished, nPages=17",
-        "workerName": "pdfWorker2",
-        "dequeueElapsedMs": 12, "processElapsedMs": 345, "totalElapsedMs": 357,
+def asked(**flags: object) -> Load:
+    given: dict[str, object] = {
+        "rate": None, "clients": None, "burst": None, "seconds": 30.0, "arrivals": "poisson",
+        "step": None, "spike": None, "think": 0.0, "seed": 0,
     }  # fmt: skip
-
-    def handler(request: httpx.Request) -> httpx.Response:
-        assert json.loads(request.content) == {"data": "x"}
-        headers = {"Server-Timing": "queue;dur=12.345, process;dur=345.6"}
-        return httpx.Response(200, json={"data": {"id": "abc", "result": result}}, headers=headers)
-
-    record = record_of(handler, monkeypatch)
-    assert (record.status, record.outcome, record.job_id) == (200, "completed", "abc")
-    assert (record.worker, record.pages, record.client) == ("pdfWorker2", 17, 3)
-    assert (record.queue_ms, record.process_ms, record.total_ms) == (12.345, 345.6, 357)
+    return load_of(**(given | flags))  # type: ignore[arg-type]
 
 
-def test_a_problem_is_recorded_with_its_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
-    problem = {"outcome": "rejected", "id": "abc", "detail": "[abc] full", "status": 503}
-    record = record_of(lambda request: httpx.Response(503, json=problem), monkeypatch)
-    assert (record.status, record.outcome, record.error) == (503, "rejected", "[abc] full")
-    assert math.isnan(record.process_ms)
+def test_flags_ask_for_a_load() -> None:
+    assert asked(burst=3) == Burst(3)
+    assert asked(clients=2, think=1.0) == ClosedLoop(2, 1.0, seconds=30.0)
+    assert asked(rate=5.0, arrivals="even", seed=3) == OpenLoop(5.0, 30.0, "even", 3)
+    assert asked(rate=5.0, step="20@4") == Step(5.0, 20.0, 4.0, 30.0)
+    assert asked(rate=5.0, spike="20@4+2.5") == Spike(5.0, 20.0, 4.0, 2.5, 30.0)
 
 
-def test_no_answer_and_a_strange_answer_are_records_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(request: httpx.Request) -> httpx.Response:
-        raise httpx.ConnectError("nobody listens")
-
-    record = record_of(refuse, monkeypatch)
-    assert (record.status, record.outcome) == (0, "none")
-    assert "nobody listens" in record.error
-    monkeypatch.undo()
-    record = record_of(lambda request: httpx.Response(502, text="<html>"), monkeypatch)
-    assert (record.status, record.outcome) == (502, "none")
-    assert "<html>" in record.error
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ({}, "one of --rate R"),
+        ({"rate": 1.0, "burst": 1}, "one of --rate R"),
+        ({"clients": 1, "spike": "2@3+4"}, "change a --rate"),
+        ({"rate": 1.0, "step": "2@3", "spike": "2@3+4"}, "one or the other"),
+        ({"rate": 1.0, "step": "2"}, "--step 2 is not RATE@SECOND"),
+        ({"rate": 1.0, "spike": "2@3"}, r"is not RATE@SECOND\+SECONDS"),
+        ({"rate": 1.0, "spike": "2@20+20"}, "lasts more than 0 s"),
+        ({"rate": -1.0}, "at least 0/s"),
+        ({"clients": 0}, "at least 1 client"),
+    ],
+)
+def test_flags_that_ask_for_no_load_say_why(flags: dict[str, object], said: str) -> None:
+    with pytest.raises(StartupError, match=said):
+        asked(**flags)

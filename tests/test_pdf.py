@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 import pyvips
+from PIL import Image
 
 from labserver.errors import InvalidJob, Stopped
 from labserver.jobs.stop import NS_PER_S, StopToken
@@ -20,13 +21,29 @@ from labserver.work.pdf import scratch
 from labserver.work.pdf.convert import PdfWork
 from labserver.work.pdf.inspect import PageSize, inspect
 from labserver.work.pdf.output import Output
-from labserver.work.pdf.png import ppm_to_png
+from labserver.work.pdf.png import Mode, save_png
+from labserver.work.pdf.ppm import load_ppm
 
-SCAN_PIXELS_50_DPI = (414, 585)
+BAD_DOCUMENTS = [
+    ("not-a-pdf.pdf", "not a PDF"),
+    ("encrypted.pdf", "encrypted"),
+    ("zero-pages.pdf", "no pages|damaged"),
+    ("truncated.pdf", "damaged"),
+]
+MODES: tuple[Mode, Mode] = ("fast", "small")
 
 
 def stop_in(seconds: float = 60.0) -> StopToken:
     return StopToken(time.monotonic_ns() + round(seconds * NS_PER_S))
+
+
+def pdftoppm(document: Path, folder: Path, *, dpi: int, last_page: int) -> list[Path]:
+    """The rasters that poppler makes of the first pages."""
+    subprocess.run(
+        ["pdftoppm", "-r", str(dpi), "-cropbox", "-l", str(last_page), document, folder / "raster"],
+        check=True,
+    )
+    return sorted(folder.glob("raster*.ppm"))
 
 
 def pdftoppm_of_ours() -> list[psutil.Process]:
@@ -46,15 +63,7 @@ def test_the_sample_is_seventeen_portrait_pages(data: Path) -> None:
     assert {page.pixels(200) for page in document.pages} == {(1654, 2338)}
 
 
-@pytest.mark.parametrize(
-    ("name", "reason"),
-    [
-        ("not-a-pdf.pdf", "not a PDF"),
-        ("encrypted.pdf", "encrypted"),
-        ("zero-pages.pdf", "no pages|damaged"),
-        ("truncated.pdf", "damaged"),
-    ],
-)
+@pytest.mark.parametrize(("name", "reason"), BAD_DOCUMENTS)
 def test_a_bad_document_is_refused_with_its_reason(data: Path, name: str, reason: str) -> None:
     with pytest.raises(InvalidJob, match=reason):
         inspect(data / name)
@@ -81,25 +90,42 @@ def test_every_page_becomes_a_png_of_its_size(data: Path, tmp_path: Path) -> Non
     assert not list(scratch.scratch_root().iterdir())
 
 
-def test_the_png_has_the_pixels_that_poppler_made(data: Path, tmp_path: Path) -> None:
-    subprocess.run(
-        ["pdftoppm", "-r", "50", "-singlefile", data / "page.pdf", tmp_path / "page"], check=True
-    )
-    ppm, png = tmp_path / "page.ppm", tmp_path / "page.png"
-    width, height = ppm_to_png(ppm, png)
-    raster = ppm.read_bytes()[-3 * width * height :]
-    assert bytes(pyvips.Image.new_from_file(str(png)).write_to_memory()) == raster
+@pytest.mark.parametrize("mode", MODES)
+def test_the_png_has_the_pixels_that_poppler_made(data: Path, tmp_path: Path, mode: Mode) -> None:
+    (ppm,) = pdftoppm(data / "page.pdf", tmp_path, dpi=50, last_page=1)
+    png = tmp_path / "page.png"
+    save_png(load_ppm(ppm), png, mode)
+    with Image.open(png) as written, Image.open(ppm) as raster:
+        assert written.mode == "RGB"
+        assert written.tobytes() == raster.tobytes()
 
 
-def test_a_raster_cut_off_by_a_full_disk_is_an_error_and_no_png(tmp_path: Path) -> None:
+def test_small_is_smaller_than_fast(data: Path, tmp_path: Path) -> None:
+    (ppm,) = pdftoppm(data / "scan-17pages.pdf", tmp_path, dpi=100, last_page=1)
+    for mode in MODES:
+        save_png(load_ppm(ppm), tmp_path / f"{mode}.png", mode)
+    fast, small = ((tmp_path / f"{mode}.png").stat().st_size for mode in MODES)
+    assert small < 0.95 * fast
+
+
+def test_a_raster_cut_off_by_a_full_disk_is_an_error(tmp_path: Path) -> None:
     ppm = tmp_path / "page.ppm"
     ppm.write_bytes(b"P6\n100 100\n255\n" + bytes(100))
     with pytest.raises(ValueError, match="not complete"):
-        ppm_to_png(ppm, tmp_path / "page.png")
+        load_ppm(ppm)
     ppm.write_bytes(b"GIF89a")
     with pytest.raises(ValueError, match="not a binary"):
-        ppm_to_png(ppm, tmp_path / "page.png")
-    assert [path.name for path in tmp_path.iterdir()] == ["page.ppm"]
+        load_ppm(ppm)
+
+
+def test_a_png_that_cannot_be_written_to_its_end_is_not_there(tmp_path: Path) -> None:
+    cut_off = tmp_path / "cut-off.png"
+    pyvips.Image.gaussnoise(300, 300).cast("uchar").pngsave(str(cut_off))
+    cut_off.write_bytes(cut_off.read_bytes()[:40_000])
+    image = pyvips.Image.new_from_file(str(cut_off), access="sequential", fail_on="truncated")
+    with pytest.raises(pyvips.Error):
+        save_png(image, tmp_path / "page.png")
+    assert not (tmp_path / "page.png").exists()
 
 
 def test_stopped_in_the_middle_it_kills_pdftoppm_and_leaves_no_page(

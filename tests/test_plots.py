@@ -231,7 +231,7 @@ def test_queue_depth_marks_each_503_and_the_capacity(runs: dict[str, Run]) -> No
     cell = cell_of(run)
     refused = int((run.requests[run.requests["cell"] == cell.cell]["status"] == 503).sum())
     figure = queue_depth(run)
-    assert f"{refused} of 16 PDFs at once found the queue full" in texts(figure)
+    assert f"16 PDFs at once: {refused} found the queue full" in texts(figure)
     assert "capacity K = 6" in texts(figure)
     marks = next(line for line in axes_of(figure).lines if "503" in str(line.get_label()))
     assert len(marks.get_xdata()) == refused

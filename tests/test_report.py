@@ -154,14 +154,18 @@ def test_the_text_fits_a_terminal_and_says_the_verdict(tmp_path: Path) -> None:
 def test_a_check_that_fails_makes_the_report_invalid(tmp_path: Path) -> None:
     run = fake_run(tmp_path, (1,), 1)
     assert Report(run).verdict == "valid"
-    late = dataclasses.replace(run, requests=run.requests.assign(sent_s=run.requests["sent_s"] + 2))
+    late = dataclasses.replace(
+        run, requests=run.requests.assign(intended_s=run.requests["intended_s"] - 2)
+    )
     assert Report(late).verdict == "INVALID"
     assert "WARNING send lag" in str(Report(late))
 
 
 def test_a_saved_warning_is_not_said_twice(tmp_path: Path) -> None:
     run = fake_run(tmp_path, (1,), 1)
-    late = dataclasses.replace(run, requests=run.requests.assign(sent_s=run.requests["sent_s"] + 2))
+    late = dataclasses.replace(
+        run, requests=run.requests.assign(intended_s=run.requests["intended_s"] - 2)
+    )
     info = dataclasses.replace(run.info, warnings=Report(late).warnings)
     assert len(Report(dataclasses.replace(late, info=info)).warnings) == 1
 

@@ -117,6 +117,7 @@ def test_the_one_over_the_queue_is_a_503_while_the_others_wait(
         await until_stats(client, lambda stats: stats["pools"]["pdf"]["waiting"] == 1)
         refused = await client.post("/put", json=PDF)
         assert refused.status_code == 503
+        assert refused.headers["Retry-After"] == "60"  # no job has ended: as long as its deadline
         assert_timed(refused)
         problem = refused.json()
         assert problem["outcome"] == "rejected"
@@ -229,6 +230,7 @@ def test_draining_is_not_ready_and_a_503(lab: Lab) -> None:
         response = await client.post("/put", json=PDF)
         assert response.status_code == 503
         assert response.json()["outcome"] == "drained"
+        assert response.headers["Retry-After"] == "10"  # the grace: then another may be up
 
     tell(lab, story)
 
@@ -240,6 +242,7 @@ def test_stats_has_the_documented_form(lab: Lab) -> None:
         assert set(stats["loop_lag_ms"]) == {"p50", "p99", "max"}
         assert stats["pools"]["pdf"] == {
             "workers": 1, "busy": 0, "waiting": 0, "capacity": 1, "dispatch": "least-busy",
+            "at_work": [False], "lines": [0],
         }  # fmt: skip
         assert set(stats["ledger"]) == {"received", "waiting", "running", "outcomes"}
 
@@ -256,10 +259,29 @@ def test_what_is_not_there_is_a_problem_too(lab: Lab) -> None:
 
 
 def test_the_openapi_document_declares_every_status(lab: Lab) -> None:
-    responses = create_app(lab).openapi()["paths"]["/put"]["post"]["responses"]
-    assert set(responses) == {"200", "422", "500", "503", "504"}
-    for status in ("422", "500", "503", "504"):
-        assert set(responses[status]["content"]) == {"application/problem+json"}
+    paths = create_app(lab).openapi()["paths"]
+    for path in ("/put", "/pdf"):
+        responses = paths[path]["post"]["responses"]
+        statuses = {"200", "408", "413", "422", "429", "500", "503", "504"}
+        assert set(responses) == statuses
+        for status in statuses:
+            assert {"Server-Timing", "RateLimit", "RateLimit-Policy"} <= set(
+                responses[status]["headers"]
+            )
+            assert ("Retry-After" in responses[status]["headers"]) == (status in {"429", "503"})
+        for status in statuses - {"200"}:
+            assert set(responses[status]["content"]) == {"application/problem+json"}
+
+
+def test_the_dashboard_is_one_file_that_asks_no_other_host(lab: Lab) -> None:
+    async def story(client: httpx.AsyncClient) -> None:
+        page = await client.get("/")
+        assert page.headers["Content-Type"].startswith("text/html")
+        assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+        assert not re.findall(r'(?:src|href)="', page.text)
+        assert set(re.findall(r"https?://[^\"']+", page.text)) == {"http://www.w3.org/2000/svg"}
+
+    tell(lab, story)
 
 
 def test_the_docs_page_needs_no_other_host(lab: Lab) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -13,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -116,6 +118,18 @@ def test_after_the_grace_the_running_job_is_stopped_and_pdftoppm_with_it(tmp_pat
 
 
 @posix
+def test_who_listens_to_events_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    flags = ["--engine", "sleep", "--time-scale", "0", "--output-dir", str(tmp_path)]
+    with serving(*flags) as (process, url), httpx.stream("GET", f"{url}/events") as events:
+        assert httpx.post(f"{url}/put", json=PDF).status_code == 200
+        lines = events.iter_lines()
+        assert any('"end"' in line for line in lines)
+        process.send_signal(signal.SIGTERM)
+        assert list(lines)[-1:] in ([], [""])  # the stream is ended, not torn
+        assert process.wait(5) == 0
+
+
+@posix
 def test_a_second_signal_ends_it_at_once_with_its_children(tmp_path: Path) -> None:
     flags = ["--grace", "60", "--dpi", "300", "--output-dir", str(tmp_path)]
     with serving(*flags) as (process, url):
@@ -164,6 +178,104 @@ def test_a_server_whose_owner_is_killed_ends(tmp_path: Path) -> None:
         owner.kill()
     _, alive = psutil.wait_procs([server], timeout=5)
     assert not alive
+
+
+FORM = b'--b\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\n%PDF-\r\n--b--\r\n'
+UPLOAD = (
+    b"POST /pdf HTTP/1.1\r\nHost: lab\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+    b"Content-Length: %d\r\n\r\n" % len(FORM)
+)
+
+
+def connected(url: str) -> socket.socket:
+    port = httpx.URL(url).port
+    assert port is not None
+    return socket.create_connection(("127.0.0.1", port), timeout=20)
+
+
+def ledger_of(url: str) -> dict[str, Any]:
+    ledger: dict[str, Any] = httpx.get(f"{url}/stats").json()["ledger"]
+    placed = sum(ledger["outcomes"].values()) + ledger["waiting"] + ledger["running"]
+    assert ledger["received"] == placed
+    return ledger
+
+
+@pytest.mark.parametrize("come", ["half of its document", "all of it"])
+def test_a_client_that_hangs_up_on_its_upload_abandons_it_once(tmp_path: Path, come: str) -> None:
+    with serving("--engine", "sleep", "--output-dir", str(tmp_path)) as (_, url):
+        with connected(url) as client:
+            client.sendall(UPLOAD + FORM[:60])
+            if come == "all of it":
+                client.sendall(FORM[60:])
+                until(lambda: ledger_of(url)["running"] == 1, "the job never ran")
+                assert list((tmp_path / "uploads").iterdir())
+        until(lambda: ledger_of(url)["outcomes"]["abandoned"] == 1, "nobody saw it go")
+        until(lambda: busy(url) == 0, "the worker works on")
+        assert ledger_of(url)["received"] == 1
+        assert list((tmp_path / "uploads").iterdir()) == []
+
+
+def test_in_a_storm_of_clients_that_hang_up_the_ledger_balances_at_every_moment(
+    tmp_path: Path,
+) -> None:
+    flags = ["--engine", "sleep", "--time-scale", "0.005", "--rate-limit", "off", "--pdf-workers"]
+    chance = random.Random(1)
+    with serving(*flags, "2", "--output-dir", str(tmp_path)) as (_, url):
+        clients = []
+        for _ in range(200):
+            client = connected(url)
+            client.sendall(UPLOAD + FORM[: chance.choice([0, 30, len(FORM), len(FORM)])])
+            clients.append(client)
+            if chance.random() < 0.7:
+                clients.pop(chance.randrange(len(clients))).close()
+            ledger_of(url)  # asserts the balance
+        for client in clients:
+            client.close()
+        until(lambda: not busy(url) and not ledger_of(url)["waiting"], "jobs are left")
+        until(lambda: ledger_of(url)["received"] >= 150, "requests were lost")
+        until(lambda: list((tmp_path / "uploads").iterdir()) == [], "uploads are left")
+
+
+def test_headers_are_bounded(tmp_path: Path) -> None:
+    with serving("--engine", "sleep", "--output-dir", str(tmp_path)) as (_, url):
+        with connected(url) as client:
+            client.sendall(b"GET /livez HTTP/1.1\r\nX-User: " + b"x" * 40_000)  # and no end of it
+            assert client.recv(100).startswith(b"HTTP/1.1 400 ")
+        assert httpx.get(f"{url}/livez", headers={"X-User": "x" * 10_000}).status_code == 200
+
+
+def test_what_others_can_reach_wants_a_token_or_a_word(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "labserver", "--host", "0.0.0.0", "--port", "0",
+         "--engine", "sleep", "--output-dir", str(tmp_path)],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert ended.returncode == 2
+    assert "--token" in ended.stderr
+    assert "--allow-anonymous" in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("flags", [["--token", "open-sesame"], ["--allow-anonymous"]])
+def test_with_one_of_them_it_listens_everywhere(tmp_path: Path, flags: list[str]) -> None:
+    everywhere = ["--host", "0.0.0.0", "--engine", "sleep", "--output-dir", str(tmp_path)]
+    with serving(*everywhere, *flags) as (_, url):
+        local = url.replace("0.0.0.0", "127.0.0.1")
+        asked = [httpx.get(f"{local}/livez"), httpx.get(f"{local}/stats")]
+        assert [r.status_code for r in asked] == [200, 401 if "--token" in flags else 200]
+        headers = {"Authorization": "Bearer open-sesame"}
+        assert httpx.get(f"{local}/stats", headers=headers).status_code == 200
+
+
+def test_a_loop_that_is_blocked_is_told_of_with_what_blocks_it(tmp_path: Path) -> None:
+    log = tmp_path / "server.log"
+    settings = Settings(engine="sleep", time_scale=0.1, gallery=True, output_dir=tmp_path / "out")
+    with launch(settings, log=log) as server:
+        httpx.post(f"{server.url}/gallery/blocking/put", json=PDF)
+        until(lambda: "loop goes on" in log.read_text(), "the watchdog said nothing")
+    said = log.read_text()
+    assert said.count("loop blocked") == 1
+    assert "gallery/blocking.py" in said.replace("\\", "/")
 
 
 def test_a_port_that_is_taken_is_one_line_with_the_remedy() -> None:

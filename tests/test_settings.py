@@ -35,6 +35,25 @@ def test_an_error_names_the_flag_the_variable_and_the_value() -> None:
     assert "'poppler'" in text
 
 
+@pytest.mark.parametrize("rate", ["60", "60/min", "0/minute", "-1/minute", "1.5/second", "", "on"])
+def test_a_rate_that_is_none_is_an_error_that_shows_one(rate: str) -> None:
+    with pytest.raises(StartupError, match=r"--rate-limit .*like 60/minute.*or off"):
+        Settings.of(rate_limit=rate)
+
+
+def test_a_token_comes_by_variable_and_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LABSERVER_TOKEN", "open-sesame")
+    settings = Settings()
+    assert settings.token is not None
+    assert settings.token.get_secret_value() == "open-sesame"
+    assert "open-sesame" not in repr(settings) + " ".join(settings.args())
+
+
+def test_an_empty_token_is_an_error() -> None:
+    with pytest.raises(StartupError, match="--token"):
+        Settings.of(token="")
+
+
 def test_settings_are_frozen() -> None:
     with pytest.raises(ValidationError):
         Settings().port = 1  # type: ignore[misc]
@@ -50,3 +69,21 @@ def test_args_give_the_same_settings_again(tmp_path: Path) -> None:
         "--output-dir", str(tmp_path), "--stdin-guard",
     ]  # fmt: skip
     assert Settings().args() == []
+
+
+def test_pdfium_runs_in_processes_and_the_rest_in_threads() -> None:
+    assert Settings().runs_in == "thread"
+    assert Settings(engine="pdfium").runs_in == "process"
+    assert Settings(engine="sleep", runner="process").runs_in == "process"
+
+
+@pytest.mark.parametrize(("engine", "runner"), [("pdfium", "process"), ("poppler", "thread")])
+def test_a_run_records_the_runner_that_ran(engine: str, runner: str) -> None:
+    assert Settings(engine=engine).model_dump(mode="json")["runner"] == runner
+
+
+def test_pdfium_in_threads_is_refused_with_the_remedy() -> None:
+    with pytest.raises(StartupError, match=r"--runner .* it is process.* but it is 'thread'"):
+        Settings.of(engine="pdfium", runner="thread")
+    with pytest.raises(StartupError, match=r"--gallery .* another --engine"):
+        Settings.of(engine="pdfium", gallery=True)

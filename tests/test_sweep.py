@@ -13,6 +13,7 @@ import pytest
 
 from labserver.bench import sweep as sweep_module
 from labserver.bench.checks import checks
+from labserver.bench.load import Burst
 from labserver.bench.recording import INTERRUPTED
 from labserver.bench.records import NS_PER_S, Cell, Request, RunInfo
 from labserver.bench.store import TABLES, Run, read_run
@@ -36,7 +37,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 def test_the_folder_is_complete_and_the_server_gone(run: Run) -> None:
     names = {path.name for path in run.path.iterdir() if path.is_file()}
-    assert names >= {"run.json", "server.log"} | {f"{table}.csv" for table in TABLES}
+    assert names >= {"run.json", "trace.json", "server.log"} | {f"{table}.csv" for table in TABLES}
     assert not psutil.Process(os.getpid()).children()
 
 
@@ -94,7 +95,7 @@ def test_an_interrupted_sweep_keeps_what_it_has_and_is_invalid(
     real = sweep_module.Recording.cell
 
     async def cell(self: object, load: object, *about: object) -> None:
-        if about[1] == 2:
+        if load == Burst(2):
             raise asyncio.CancelledError
         await real(self, load, *about)  # type: ignore[arg-type]
 

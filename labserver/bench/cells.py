@@ -10,6 +10,8 @@ import pandas as pd
 from labserver.bench.records import Cell
 from labserver.bench.store import Run
 
+CHANGES = ("Step", "Spike")  # loads whose rate does not stay what it is at first
+
 
 def measured_cells(run: Run) -> list[Cell]:
     """The run's cells but its warm-up, in the order in which they ran."""
@@ -17,7 +19,7 @@ def measured_cells(run: Run) -> list[Cell]:
 
 
 def cell_of(run: Run, name: str | None = None) -> Cell:
-    """The cell of that name; by default the first repeat of the largest concurrency measured.
+    """The cell of that name; by default the first repeat of the largest load measured.
 
     Raises ValueError when there is none.
     """
@@ -25,12 +27,36 @@ def cell_of(run: Run, name: str | None = None) -> Cell:
     wanted = [cell for cell in cells if name in (None, cell.cell)]
     if not wanted:
         raise ValueError(f"the run has no measured cell{f' {name!r}' if name else ''}")
-    return max(wanted, key=lambda cell: (cell.concurrency, -cell.repeat))
+    return max(wanted, key=lambda cell: (cell.concurrency, cell.rate_per_s, -cell.repeat))
 
 
 def is_burst(run: Run) -> bool:
     """Whether every cell is so many requests at one moment, and no more."""
     return all(cell.load.startswith("Burst") for cell in run.info.cells)
+
+
+def is_open(run: Run) -> bool:
+    """Whether the measured cells have a rate, and so no concurrency."""
+    return any(cell.rate_per_s for cell in measured_cells(run))
+
+
+def axis_of(run: Run) -> str:
+    """The column that tells the measured cells apart: "rate_per_s" or "concurrency"."""
+    return "rate_per_s" if is_open(run) else "concurrency"
+
+
+def pool_of(run: Run) -> str:
+    """The name of the pool that did the run's jobs."""
+    return "message" if run.info.client.get("job") == "message" else "pdf"
+
+
+def said(run: Run, cell: Cell) -> str:
+    """The cell's load in words, such as "8 PDFs at once"."""
+    noun = "PDF" if pool_of(run) == "pdf" else "job"
+    if cell.rate_per_s:
+        change = next((f" and a {kind.lower()}" for kind in CHANGES if kind in cell.load), "")
+        return f"{cell.rate_per_s:.3g} {noun}s/s{change}"
+    return f"{cell.concurrency} {noun}{'s' * (cell.concurrency > 1)} at once"
 
 
 def during_measured(run: Run, at_s: pd.Series[float]) -> pd.Series[bool]:
@@ -42,7 +68,8 @@ def during_measured(run: Run, at_s: pd.Series[float]) -> pd.Series[bool]:
 
 
 def throughputs(run: Run) -> pd.DataFrame:
-    """A row a measured cell: concurrency, requests, completed, duration_s, docs_per_s, pages_per_s.
+    """A row a measured cell: concurrency, rate_per_s, requests, completed, duration_s, docs_per_s,
+    pages_per_s.
 
     A cell lasts from its first intended request to its last reply of any status, so that a 504
     costs the time that it took.
@@ -50,12 +77,13 @@ def throughputs(run: Run) -> pd.DataFrame:
     cells = run.measured.assign(ok=lambda rows: rows["status"] == 200).groupby("cell", sort=False)
     table = cells.agg(
         concurrency=("concurrency", "first"),
+        rate_per_s=("rate_per_s", "first"),
         requests=("request", "size"),
         completed=("ok", "sum"),
         pages=("pages", "sum"),
         first_s=("intended_s", "min"),
         last_s=("done_s", "max"),
-    ).sort_values("concurrency", kind="stable")
+    ).sort_values(["concurrency", "rate_per_s"], kind="stable")
     table["duration_s"] = table["last_s"] - table["first_s"]
     table["docs_per_s"] = table["completed"] / table["duration_s"]
     table["pages_per_s"] = table["pages"] / table["duration_s"]
@@ -83,14 +111,15 @@ class Calibration:
 
 def calibrate(run: Run) -> Calibration | None:
     """S from the run's own completed requests at concurrency 1; None when it has none."""
-    rows = run.measured
-    alone = rows[(rows["concurrency"] == 1) & (rows["status"] == 200)]["process_ms"].dropna()
+    cells = [c.cell for c in run.info.cells if c.concurrency == 1]
+    rows = run.requests[run.requests["cell"].isin(cells) & (run.requests["phase"] != "warmup")]
+    alone = rows[rows["status"] == 200]["process_ms"].dropna()
     if alone.empty:
         return None
     return Calibration(
         service_s=float(np.mean(alone)) / 1000,
         n=len(alone),
-        workers=run.info.server["pdf_workers"],
+        workers=run.info.server[f"{pool_of(run)}_workers"],
         cores=None if run.info.simulated else run.info.machine["cores"],
         think_s=run.info.client.get("think_s", 0.0),
     )

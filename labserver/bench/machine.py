@@ -13,15 +13,15 @@ import psutil
 
 from labserver import __version__
 
-PACKAGES = ("fastapi", "uvicorn", "httpx", "pdf2image", "pyvips", "pyvips-binary")
+PACKAGES = ("fastapi", "uvicorn", "aiohttp", "pdf2image", "pypdfium2", "pyvips", "pyvips-binary")
 
 
 def machine() -> dict[str, object]:
     """The processor, its cores, the memory and the system. No host name: a run may be published."""
     return {
         "cpu": _cpu_name(),
-        "cores": _usable_cores(),
-        "physical_cores": psutil.cpu_count(logical=False) or _usable_cores(),
+        "cores": usable_cores(),
+        "physical_cores": psutil.cpu_count(logical=False) or usable_cores(),
         "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
         "os": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
@@ -34,7 +34,7 @@ def versions() -> dict[str, str]:
     return {"labserver": __version__, "poppler": _poppler_version(), **packages}
 
 
-def _usable_cores() -> int:
+def usable_cores() -> int:
     """Cores that this process may run on, which a container or `taskset` may have limited."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

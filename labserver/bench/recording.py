@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Hashable, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,20 +18,19 @@ import pandas as pd
 
 from labserver.bench.checks import checks
 from labserver.bench.client import Client
+from labserver.bench.host import Host
 from labserver.bench.launch import ServerProcess
 from labserver.bench.load import Load
 from labserver.bench.machine import machine, versions
 from labserver.bench.records import NS_PER_S, Cell, Phase, Request, RunInfo, seconds
+from labserver.bench.retry import PATIENT, Patience, Retrying
 from labserver.bench.sampler import Probe, ResourceSampler
+from labserver.bench.sentinel import sentinel_ms
 from labserver.bench.store import Run, read_run, write_info, write_run
-from labserver.settings import Settings
 
 INTERRUPTED = "interrupted: not all of it was measured. Run it again to its end."
 IDLE_WITHIN_S = 120.0
 IDLE_POLL_S = 0.05
-
-# What a setting says of the place where the server ran, and not of how it ran.
-PLACES = {"host", "port", "sample", "output_dir", "trace", "stdin_guard", "log_level"}
 
 Rows = list[dict[Hashable, Any]]
 
@@ -41,15 +41,19 @@ class Recording:
     def __init__(
         self,
         folder: Path,
-        settings: Settings,
+        host: Host,
         *,
         kind: Literal["sweep", "load"],
         mode: Literal["quick", "full", "custom"],
         seed: int,
         client: dict[str, Any],
+        path: str = "/put",
     ) -> None:
         self._folder = folder
-        self._settings = settings
+        self._host = host
+        self._path = path
+        self._seed = seed
+        self.client = client  # what run.json says of our side; it may grow until the run is saved
         self._about: dict[str, Any] = {"kind": kind, "mode": mode, "seed": seed, "client": client}
         self._origin_ns = time.monotonic_ns()
         self._started_at = datetime.now(UTC)
@@ -61,44 +65,69 @@ class Recording:
         self._complete = False
 
     @asynccontextmanager
-    async def of(self, server: ServerProcess) -> AsyncIterator[None]:
-        """Watch `server` while cells are run in this block, and take its ledger at the end."""
-        async with Client(server.url) as self._client:
-            sampler = ResourceSampler(server.pid, server.scratch, self._origin_ns)
+    async def of(
+        self, server: ServerProcess | str, *, token: str | None = None
+    ) -> AsyncIterator[None]:
+        """Watch `server` while cells are run in this block, and take its ledger at the end.
+
+        Of a server that is only known by its URL, neither CPU nor memory is watched.
+        """
+        url, watched = (server, None) if isinstance(server, str) else (server.url, server)
+        async with Client(url, token=token) as self._client:
+            before = (await self._client.stats())["ledger"]
+            sampler = ResourceSampler(watched, self._origin_ns)
             probe = Probe(self._client, self._origin_ns)
             self._samples, self._probes = sampler.rows, probe.rows
             with sampler:
                 async with probe:
                     yield
-            self._ledger = (await self._client.stats())["ledger"]
+            self._ledger = _since(before, (await self._client.stats())["ledger"])
         self._complete = True
 
     async def cell(
         self,
         load: Load,
         job: dict[str, str],
-        concurrency: int,
         repeat: int,
         phase: Phase,
-        on_answer: Callable[[], object],
-    ) -> None:
-        """Put `load` on the server, one `job` a request, and wait until nothing of it runs."""
-        name = f"n{concurrency:02d}-r{repeat}"
-        send = self._client.sender(job, cell=name, phase=phase)
+        on_answer: Callable[[], object] = lambda: None,
+        patience: Patience = PATIENT,
+    ) -> list[Request]:
+        """Put `load` on the server, one `job` a request, and wait until nothing of it runs.
 
-        async def send_one(number: int, intended_ns: int) -> Request:
-            request = await send(number, intended_ns)
+        Returns the last attempt of each request.
+        """
+        name = _cell_name(load, repeat)
+
+        def keep(request: Request) -> None:
             self._requests.append(request)
             on_answer()
-            return request
 
+        send = self._client.sender(
+            job,
+            path=self._path,
+            cell=name,
+            phase=phase,
+            timeout_s=patience.timeout_s,
+            keep=keep,
+        )
+        before_ms = await asyncio.to_thread(sentinel_ms)
+        await self._client.connect(load.concurrency)
         started_s = self._now_s()
-        await load.run(send_one)
-        cell = Cell(name, concurrency, repeat, phase, repr(load), started_s, self._now_s())
-        self._cells.append(cell)
+        try:
+            answers = await load.run(Retrying(send, patience, self._seed))
+        finally:  # an interrupted cell is told of too
+            cell = Cell(
+                name, load.concurrency, repeat, phase, repr(load), started_s, self._now_s(),
+                load.rate_per_s, before_ms,
+            )  # fmt: skip
+            self._cells.append(cell)
         await self._idle()
+        after_ms = await asyncio.to_thread(sentinel_ms)
+        self._cells[-1] = replace(cell, sentinel_after_ms=after_ms)
+        return answers
 
-    def save(self, trace: Path) -> Run:
+    def save(self, trace: Path | None = None) -> Run:
         """Write the run with the server's `trace`; it checks itself, and says what it found."""
         events, lags = _read_trace(trace, self._origin_ns)
         write_run(
@@ -120,15 +149,16 @@ class Recording:
         return run
 
     def _info(self) -> RunInfo:
+        pages = max((request.pages for request in self._requests), default=0)
         return RunInfo(
             name=self._folder.name,
             started_at=self._started_at.isoformat(timespec="seconds"),
-            command=["python", "-m", "labserver", *sys.argv[1:]],
-            server=self._settings.model_dump(mode="json", exclude=PLACES),
-            document=_document(self._settings, self._requests),
+            command=["python", "-m", "labserver", *_without_token(sys.argv[1:])],
+            server=self._host.server,
+            document={**self._host.document, "pages": pages},
             machine=machine(),
             versions=versions(),
-            simulated=self._settings.engine == "sleep",
+            simulated=not pages if self._host.simulated is None else self._host.simulated,
             cells=self._cells,
             ledger=self._ledger,
             **self._about,
@@ -151,21 +181,27 @@ class Recording:
         return seconds(time.monotonic_ns(), self._origin_ns)
 
 
-def _document(settings: Settings, requests: Sequence[Request]) -> dict[str, Any]:
-    if settings.engine == "sleep":
-        return {"name": "simulated work", "pages": 0, "bytes": 0}
-    content = settings.sample.read_bytes()
-    return {
-        "name": settings.sample.name,
-        "pages": max((request.pages for request in requests), default=0),
-        "bytes": len(content),
-        "sha256": hashlib.sha256(content).hexdigest(),
-    }
+def _cell_name(load: Load, repeat: int) -> str:
+    size = f"n{load.concurrency:02d}" if load.concurrency else f"rate{load.rate_per_s:.4g}"
+    return f"{size}-r{repeat}"
 
 
-def _read_trace(path: Path, origin_ns: int) -> tuple[Rows, pd.DataFrame]:
+def _since(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """The ledger's growth: what a server had counted before we came is not ours."""
+    outcomes = Counter(after["outcomes"])
+    outcomes.subtract(before["outcomes"])
+    return {**after, "received": after["received"] - before["received"], "outcomes": dict(outcomes)}
+
+
+def _without_token(arguments: list[str]) -> list[str]:
+    """The command line as a run may tell it to everybody."""
+    hidden = ["…" if last == "--token" else this for last, this in pairwise(["", *arguments])]
+    return ["--token=…" if this.startswith("--token=") else this for this in hidden]
+
+
+def _read_trace(path: Path | None, origin_ns: int) -> tuple[Rows, pd.DataFrame]:
     """The server's trace as rows of events.csv, and its samples of the loop's lag apart."""
-    if not path.exists():
+    if path is None or not path.exists():
         return [], pd.DataFrame({"t_s": [], "loop_lag_ms": []})
     trace = pd.read_csv(path, keep_default_na=False)
     trace["t_s"] = ((trace["t_ns"] - origin_ns) / NS_PER_S).round(6)

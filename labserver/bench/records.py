@@ -9,8 +9,11 @@ from typing import Any, Literal, Self
 
 SCHEMA_VERSION = 1
 
-Phase = Literal["warmup", "measured", "drain"]
+Phase = Literal["warmup", "calibration", "measured"]
 Verdict = Literal["valid", "INVALID"]
+JobType = Literal["pdf2image", "message"]
+Arrivals = Literal["poisson", "even"]
+Policy = Literal["none", "immediate", "backoff", "jitter", "budget"]
 
 NS_PER_S = 1_000_000_000
 
@@ -25,8 +28,12 @@ class Request:
     """One request, as its client saw it.
 
     `intended_ns`, `sent_ns` and `done_ns` are `time.monotonic_ns`. `status` is 0 when no answer
-    came, and `error` then says why. The server's own figures (`*_ms`, `worker`) are NaN or empty
-    when it gave none.
+    came; `outcome` is then "timeout" (the client went), "unfinished" (the run ended) or "none",
+    and `error` says why. The server's own figures (`*_ms`, `worker`) are NaN or empty when it gave
+    none.
+
+    A client that tries again sends another request: its `attempt` is 2 or more, and `first` is the
+    number of the first one, the request's own where it is that.
     """
 
     request: int
@@ -45,9 +52,14 @@ class Request:
     total_ms: float = math.nan
     pages: int = 0
     bytes: int = 0
+    retry_after_s: float = math.nan
+    attempt: int = 1
+    first: int = -1
     error: str = ""
 
     def __post_init__(self) -> None:
+        if self.attempt == 1:
+            object.__setattr__(self, "first", self.request)
         if not self.intended_ns <= self.sent_ns <= self.done_ns:
             raise ValueError(f"request {self.request}: intended, sent and done are out of order")
 
@@ -61,7 +73,8 @@ class Request:
 
 REQUEST_COLUMNS = (
     "request", "cell", "phase", "client", "intended_s", "sent_s", "done_s", "status", "outcome",
-    "job_id", "worker", "queue_ms", "process_ms", "total_ms", "pages", "bytes", "error",
+    "job_id", "worker", "queue_ms", "process_ms", "total_ms", "pages", "bytes",
+    "retry_after_s", "attempt", "first", "error",
 )  # fmt: skip
 EVENT_COLUMNS = (
     "t_s", "event", "pool", "job_id", "worker", "waiting", "busy", "page", "outcome",
@@ -75,7 +88,11 @@ PROBE_COLUMNS = ("sent_s", "done_s", "status")
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One point of a sweep: a load put on the server once. Times count from the run's start."""
+    """One point of a sweep: a load put on the server once. Times count from the run's start.
+
+    A load has a `concurrency` or a `rate_per_s`; the other is 0. The sentinels are the raw values
+    of `sentinel.py` from just before and just after it.
+    """
 
     cell: str
     concurrency: int
@@ -84,10 +101,15 @@ class Cell:
     load: str
     started_s: float
     ended_s: float
+    rate_per_s: float = 0.0
+    sentinel_before_ms: list[float] = field(default_factory=list)
+    sentinel_after_ms: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        if self.concurrency < 1:
-            raise ValueError(f"cell {self.cell}: concurrency is {self.concurrency}, at least 1")
+        if (self.concurrency < 1) == (self.rate_per_s <= 0):
+            raise ValueError(
+                f"cell {self.cell}: a concurrency of at least 1 or a rate above 0/s, and not both"
+            )
         if self.ended_s < self.started_s:
             raise ValueError(f"cell {self.cell}: it ends before it starts")
 

@@ -11,18 +11,19 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from labserver.bench.cells import throughputs
+from labserver.bench.cells import axis_of, pool_of, throughputs
 from labserver.bench.checks import Check, checks
 from labserver.bench.health import Health, health, quantile_if_any
 from labserver.bench.stats import Quantile, mean_interval
 from labserver.bench.store import Run
+from labserver.theory.little import steps
 
 WIDTH = 100
 TAIL = 0.95
 
 
 def summary(run: Run) -> pd.DataFrame:
-    """A row a concurrency, with raw numbers (NaN where the samples do not allow one).
+    """A row a concurrency, or a rate of an open loop, with raw numbers (NaN: too few samples).
 
     `docs_per_s` and `pages_per_s` are means over repeats, `*_low` and `*_high` their t-interval.
     Latencies (seconds) and times (mean ms) are of the completed requests, pooled over repeats:
@@ -30,9 +31,10 @@ def summary(run: Run) -> pd.DataFrame:
     `overhead_ms`, which add up to the mean latency. A burst's requests share their fate, so that
     the bounds of its quantiles are narrower than they should be.
     """
-    cells = dict(iter(throughputs(run).groupby("concurrency")))
-    rows = {n: _row(rows, cells[n]) for n, rows in run.measured.groupby("concurrency")}
-    return pd.DataFrame.from_dict(rows, orient="index", columns=COLUMNS).rename_axis("concurrency")
+    axis = axis_of(run)
+    cells = dict(iter(throughputs(run).groupby(axis)))
+    rows = {n: _row(rows, cells[n]) for n, rows in run.measured.groupby(axis)}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=COLUMNS).rename_axis(axis)
 
 
 COLUMNS = [
@@ -82,15 +84,19 @@ def _latency(name: str, latency_s: pd.Series[float], q: float) -> dict[str, floa
 def provenance(run: Run) -> list[str]:
     """The phrases that say where the run's numbers come from, for a headline or a footer."""
     info = run.info
-    server, document = info.server, info.document
+    server, document, pool = info.server, info.document, pool_of(run)
+    timeout_s = server[f"{pool}_timeout"]
     return [
         *(["SIMULATED WORK"] if info.simulated else []),
         f"{info.machine['cpu']}, {info.machine['cores']} cores",
+        *([info.client["load"]] if info.kind == "load" else []),
         document["name"] + (f" ({document['pages']} pages)" if document["pages"] else ""),
-        f"{server['engine']}, {server['runner']} runner, {server['dpi']} dpi",
-        f"{server['pdf_workers']} workers, {server['dispatch']}, "
-        f"queue {server['pdf_queue_size']} a worker",
-        f"deadline {server['pdf_timeout']:g} s",
+        f"{server['engine']}, {server['runner']} runner, {server['dpi']} dpi"
+        if server["engine"]
+        else "a server that ran already",
+        f"{server[f'{pool}_workers']} workers, {server['dispatch']}, "
+        f"queue {server[f'{pool}_queue_size']} a worker",
+        *([f"deadline {timeout_s:g} s"] if timeout_s else []),
         f"{info.mode}, seed {info.seed}, n = {len(run.measured)}, {info.started_at[:10]}",
     ]
 
@@ -135,11 +141,14 @@ class Report:
     __repr__ = __str__
 
     def _text_table(self) -> str:
-        return _shown(self.table).to_string(index=False) if len(self.table) else "no request"
+        return self._shown().to_string(index=False) if len(self.table) else "no request"
+
+    def _shown(self) -> pd.DataFrame:
+        return _shown(self.table, self.run.info.client.get("capacity_per_s"))
 
     def _repr_html_(self) -> str:
         headline = html.escape(" · ".join(self._headline()))
-        table = _shown(self.table).to_html(index=False, border=0)
+        table = self._shown().to_html(index=False, border=0)
         notes = "<br>".join(html.escape(note) for note in self._notes())
         return f"<p><b>{headline}</b></p>{table}<p>{notes}</p>"
 
@@ -155,6 +164,7 @@ class Report:
             _memory_note(self.health),
             _livez_note(self.health),
             _reply_note(self.health.reply_ms),
+            *_client_notes(self.run.measured),
             f"{held} of {len(self.checks)} checks hold",
             *(f"WARNING {warning}" for warning in self.warnings),
         ]
@@ -191,13 +201,39 @@ def _reply_note(reply_ms: pd.Series[float]) -> str:
     )
 
 
+def _client_notes(rows: pd.DataFrame) -> list[str]:
+    """What became of the clients' patience, where they had little; the most of them at once."""
+    notes = []
+    if len(rows) and rows["rate_per_s"].any():
+        inside = steps(rows["sent_s"], rows["done_s"])[1]
+        notes.append(f"the generator had up to {inside.max()} requests under way at once")
+    first = rows[rows["attempt"] == 1]
+    if len(rows) > len(first):
+        served = rows[rows["status"] == 200]["first"].nunique()
+        notes.append(
+            f"{len(first)} requests took {len(rows)} attempts ({len(rows) / len(first):.2f} each), "
+            f"and {served} of them were served in the end"
+        )
+    if gone := int((rows["outcome"] == "timeout").sum()):
+        notes.append(f"in {gone} attempts the client went before its answer")
+    return notes
+
+
 def _bounded(found: Quantile) -> str:
     return f"{found.estimate:.1f} [{found.low:.1f}, {found.high:.1f}]"
 
 
-def _shown(table: pd.DataFrame) -> pd.DataFrame:
-    """The table as the text that a reader sees."""
-    shown = pd.DataFrame({"N": table.index, "reps": table["repeats"].array})
+def _shown(table: pd.DataFrame, capacity_per_s: float | None) -> pd.DataFrame:
+    """The table as the text that a reader sees; rates also in units of the capacity."""
+    rates = table.index.to_series()
+    load: dict[str, list[str]]
+    if table.index.name == "concurrency":
+        load = {"N": [str(n) for n in table.index]}
+    elif capacity_per_s is None:
+        load = {"rate/s": _numbers(rates)}
+    else:
+        load = {"rate/s": _numbers(rates), "of cap.": _numbers(rates / capacity_per_s, 2)}
+    shown = pd.DataFrame({**load, "reps": table["repeats"].array})
     for column in ("requests", "200", "503", "504", "other"):
         if column != "other" or table["other"].any():
             shown["sent" if column == "requests" else column] = table[column].array

@@ -13,6 +13,7 @@ from typing import Any, Self
 import psutil
 
 from labserver.bench.client import Client
+from labserver.bench.launch import ServerProcess
 from labserver.bench.records import seconds
 
 SAMPLE_PERIOD_S = 0.05
@@ -23,13 +24,16 @@ MB = 1e6
 
 
 class ResourceSampler:
-    """A thread that reads the server's and our own CPU and memory at 20 Hz, from outside."""
+    """A thread that reads the server's and our own CPU and memory at 20 Hz, from outside.
 
-    def __init__(self, pid: int, scratch: Path, origin_ns: int) -> None:
+    Without a `server` that it can see, only our own CPU.
+    """
+
+    def __init__(self, server: ServerProcess | None, origin_ns: int) -> None:
         self.rows: list[dict[str, Any]] = []
-        self._server = psutil.Process(pid)
+        self._server = psutil.Process(server.pid) if server else None
+        self._scratch = server.scratch if server else None
         self._client = psutil.Process()
-        self._scratch = scratch
         self._origin_ns = origin_ns
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
@@ -56,18 +60,22 @@ class ResourceSampler:
                 self.rows.append(self._own() | around)
 
     def _own(self) -> dict[str, float]:
-        cpu, mine = self._server.cpu_times(), self._client.cpu_times()
-        return {
+        mine = self._client.cpu_times()
+        row = {
             "t_s": seconds(time.monotonic_ns(), self._origin_ns),
-            # Children count once they have ended and been waited for.
-            "server_cpu_s": round(
-                cpu.user + cpu.system + cpu.children_user + cpu.children_system, 3
-            ),
             "client_cpu_s": round(mine.user + mine.system, 3),
-            "server_rss_mb": round(self._server.memory_info().rss / MB, 2),
         }
+        if self._server is not None:
+            cpu = self._server.cpu_times()
+            # Children count once they have ended and been waited for.
+            used_s = cpu.user + cpu.system + cpu.children_user + cpu.children_system
+            row["server_cpu_s"] = round(used_s, 3)
+            row["server_rss_mb"] = round(self._server.memory_info().rss / MB, 2)
+        return row
 
     def _around(self) -> dict[str, float]:
+        if self._server is None or self._scratch is None:
+            return {}
         children = 0
         for child in self._server.children(recursive=True):
             with suppress(psutil.NoSuchProcess):

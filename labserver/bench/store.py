@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from labserver.bench.perfetto import trace_of
 from labserver.bench.records import (
     EVENT_COLUMNS,
     PROBE_COLUMNS,
@@ -48,10 +49,14 @@ class Run:
 
     @property
     def measured(self) -> pd.DataFrame:
-        """The measured requests, without warm-up, and with `latency_s` and `concurrency`."""
+        """The measured requests, without warm-up, and with `latency_s` and their cell's load.
+
+        That is its `concurrency` or its `rate_per_s`; the other is 0.
+        """
         rows = self.requests[self.requests["phase"] == "measured"].copy()
         rows["latency_s"] = rows["done_s"] - rows["intended_s"]
-        rows["concurrency"] = rows["cell"].map({c.cell: c.concurrency for c in self.info.cells})
+        for load in ("concurrency", "rate_per_s"):
+            rows[load] = rows["cell"].map({c.cell: getattr(c, load) for c in self.info.cells})
         return rows
 
     def __repr__(self) -> str:
@@ -65,16 +70,23 @@ class Run:
 def write_run(
     folder: Path, info: RunInfo, tables: Mapping[str, Iterable[Mapping[Any, Any]]]
 ) -> None:
-    """Write a run's tables and then run.json, whose presence says that the folder is complete."""
+    """Write a run's tables, their trace.json and then run.json, which says that all is there."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, columns in TABLES.items():
         write_table(folder / f"{name}.csv", columns, tables.get(name, ()))
+    requests, events = (
+        read_table(folder / f"{name}.csv", TABLES[name]) for name in ("requests", "events")
+    )
+    trace = json.dumps(
+        trace_of(info.cells, requests, events), separators=(",", ":"), allow_nan=False
+    )
+    (folder / "trace.json").write_text(trace, encoding="utf-8")
     write_info(folder, info)
 
 
 def write_info(folder: Path, info: RunInfo) -> None:
     """Write run.json."""
-    text = json.dumps(info.to_json(), indent=2, ensure_ascii=False)
+    text = json.dumps(info.to_json(), indent=2, ensure_ascii=False, allow_nan=False)
     (folder / "run.json").write_text(text + "\n", encoding="utf-8")
 
 

@@ -1,20 +1,20 @@
-"""The sweep: 1 to 16 PDFs at once against a server of its own, recorded into a run's folder."""
+"""The sweep: one load after the other on a server of its own, recorded into a run's folder."""
 
 from __future__ import annotations
 
 import random
-import tempfile
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
 from tqdm import tqdm
 
-from labserver.bench.launch import launch
+from labserver.bench.host import own_host, to_be_measured
 from labserver.bench.load import Burst
+from labserver.bench.ownserver import new_folder, on_own_server
+from labserver.bench.rates import RatePlan, measure_rates
 from labserver.bench.recording import Recording
-from labserver.bench.store import Run
+from labserver.bench.store import Run, read_run
 from labserver.errors import StartupError
 from labserver.settings import Settings
 
@@ -79,7 +79,7 @@ def _levels(text: str) -> tuple[int, ...]:
 
 
 async def sweep(
-    plan: Plan,
+    plan: Plan | RatePlan,
     settings: Settings | None = None,
     folder: Path | None = None,
     *,
@@ -91,22 +91,23 @@ async def sweep(
     INVALID. Raises LaunchError when the server does not start, StartupError when `folder` holds a
     run already.
     """
-    settings = settings or Settings()
-    folder = _new_folder(folder)
-    client = {"load": "burst", **asdict(plan)}
-    with tempfile.TemporaryDirectory(prefix="labserver-sweep-") as temporary:
-        trace, pages = Path(temporary) / "trace.csv", Path(temporary) / "out"
-        recording = Recording(
-            folder, settings, kind="sweep", mode=plan.mode, seed=plan.seed, client=client
-        )
-        served = settings.model_copy(update={"trace": trace, "output_dir": pages})
-        try:
-            with launch(served, log=folder / "server.log") as server:
-                async with recording.of(server):
-                    await _measure(plan, recording, progress)
-        finally:
-            run = recording.save(trace)
-    return run
+    settings = to_be_measured(settings or Settings())
+    folder = new_folder(folder, "sweep")
+    load, job = ("open loop", plan.job) if isinstance(plan, RatePlan) else ("burst", "pdf2image")
+    recording = Recording(
+        folder,
+        own_host(settings, job),
+        kind="sweep",
+        mode=plan.mode,
+        seed=plan.seed,
+        client={"load": load, "job": job, **asdict(plan)},
+    )
+    async with on_own_server(recording, settings, folder):
+        if isinstance(plan, RatePlan):
+            await measure_rates(plan, recording, settings, progress)
+        else:
+            await _measure(plan, recording, progress)
+    return read_run(folder)
 
 
 async def _measure(plan: Plan, recording: Recording, progress: bool) -> None:
@@ -114,15 +115,7 @@ async def _measure(plan: Plan, recording: Recording, progress: bool) -> None:
     points = plan.points()
     total = 1 + sum(n for n, _ in points)
     with tqdm(total=total, unit="PDF", disable=None if progress else True, leave=False) as bar:
-        await recording.cell(Burst(1), PDF_JOB, 1, 0, "warmup", bar.update)
+        await recording.cell(Burst(1), PDF_JOB, 0, "warmup", bar.update)
         for n, repeat in points:
             bar.set_description(f"{n} at once")
-            await recording.cell(Burst(n), PDF_JOB, n, repeat, "measured", bar.update)
-
-
-def _new_folder(folder: Path | None) -> Path:
-    folder = folder or Path("results") / f"{datetime.now():%Y%m%d-%H%M%S}-sweep"
-    if (folder / "run.json").exists():
-        raise StartupError(f"{folder} holds a run already: name another --out, or remove it")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+            await recording.cell(Burst(n), PDF_JOB, repeat, "measured", bar.update)

@@ -9,15 +9,21 @@ from dataclasses import dataclass
 from labserver.jobs.job import Job, Place
 from labserver.jobs.outcome import Outcome
 
+NO_KIND = "none"  # of a request that ended before it said what job it wants
+
 
 @dataclass(frozen=True, slots=True)
 class LedgerSnapshot:
-    """The ledger at one moment; it balances when `received` is the sum of all the rest."""
+    """The ledger at one moment; it balances when `received` is the sum of all the rest.
+
+    `by_kind` has the outcomes once more, by (kind of job, outcome), those that are not 0.
+    """
 
     received: int
     waiting: int
     running: int
     outcomes: dict[str, int]
+    by_kind: dict[tuple[str, str], int]
     wasted_s: float
 
     @property
@@ -38,14 +44,14 @@ class Ledger:
         self.lock = threading.Lock()
         self._received = 0
         self._places: Counter[Place] = Counter()
-        self._outcomes: Counter[Outcome] = Counter()
+        self._outcomes: Counter[tuple[str, Outcome]] = Counter()
         self._wasted_ns = 0
 
-    def refuse(self, outcome: Outcome) -> None:
+    def refuse(self, outcome: Outcome, kind: str = NO_KIND) -> None:
         """Count a request that ended before it was a job."""
         with self.lock:
             self._received += 1
-            self._outcomes[outcome] += 1
+            self._outcomes[kind, outcome] += 1
 
     def receive(self, job: Job) -> None:
         """Count a new job; `place` or `settle` must follow under the same lock."""
@@ -63,7 +69,7 @@ class Ledger:
         if job.outcome is not None:
             raise RuntimeError(f"job {job.id} is {job.outcome} and cannot become {outcome}")
         self._places[job.place] -= 1
-        self._outcomes[outcome] += 1
+        self._outcomes[job.kind, outcome] += 1
         job.outcome, job.settled_ns = outcome, now_ns
 
     def waste(self, spent_ns: int) -> None:
@@ -77,10 +83,14 @@ class Ledger:
 
     def snapshot_locked(self) -> LedgerSnapshot:
         """The same for a caller who holds the lock to read the pools with it."""
+        outcomes = dict.fromkeys((outcome.value for outcome in Outcome), 0)
+        for (_, outcome), count in self._outcomes.items():
+            outcomes[outcome.value] += count
         return LedgerSnapshot(
             received=self._received,
             waiting=self._places["waiting"],
             running=self._places["running"],
-            outcomes={outcome.value: self._outcomes[outcome] for outcome in Outcome},
+            outcomes=outcomes,
+            by_kind={(kind, outcome.value): n for (kind, outcome), n in self._outcomes.items()},
             wasted_s=self._wasted_ns / 1e9,
         )

@@ -11,6 +11,7 @@ class Outcome(StrEnum):
     COMPLETED = "completed"
     INVALID = "invalid"
     FAILED = "failed"
+    RATE_LIMITED = "rate_limited"
     REJECTED = "rejected"
     SHED = "shed"
     EXPIRED = "expired"

@@ -22,7 +22,8 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from types import TracebackType
+from typing import Literal, Protocol, Self
 
 from labserver.errors import Stopped
 from labserver.jobs.forecast import Forecast
@@ -39,7 +40,18 @@ Dispatch = Literal["least-busy", "shared"]
 
 
 class Runner(Protocol):
-    """Where the work of a pool runs."""
+    """Where the work of a pool runs. Entered before the pool starts, left after it has closed."""
+
+    def __enter__(self) -> Self:
+        """Start what the work needs. Raises StartupError when it cannot be had."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End what was started, whatever it is doing."""
 
     def prepare_thread(self) -> None:
         """Called once in each worker thread before its first job."""
@@ -50,13 +62,18 @@ class Runner(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PoolSnapshot:
-    """A pool at one moment; `capacity` is how many jobs may wait in all."""
+    """A pool at one moment; `capacity` is how many jobs may wait in all.
+
+    `at_work` has each worker, `lines` how many wait in each line: one a worker, or one in all.
+    """
 
     workers: int
     busy: int
     waiting: int
     capacity: int
     dispatch: Dispatch
+    at_work: tuple[bool, ...] = ()
+    lines: tuple[int, ...] = ()
 
 
 class Worker:
@@ -199,6 +216,8 @@ class Pool:
             waiting=sum(len(line) for line in self._lines),
             capacity=sum(line.capacity for line in self._lines),
             dispatch=self.dispatch,
+            at_work=tuple(worker.job is not None for worker in self._workers),
+            lines=tuple(len(line) for line in self._lines),
         )
 
     # The worker's side: its own thread, and no Future in it.

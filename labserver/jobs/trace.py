@@ -9,6 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from labserver.jobs.feed import Feed
+
 COLUMNS = (
     "t_ns", "event", "pool", "job_id", "worker", "waiting", "busy", "page", "outcome", "value",
 )  # fmt: skip
@@ -20,10 +22,12 @@ class Trace:
     """Events go into an unbounded queue; one thread writes them to a CSV file as they come.
 
     `record` takes about a microsecond and may be called under the ledger's lock, which is what puts
-    the events in their true order. Without a path nothing is kept.
+    the events in their true order. Without a path nothing is kept. What happens to jobs also goes
+    to `feed` at once.
     """
 
     def __init__(self, path: Path | None = None) -> None:
+        self.feed = Feed()
         self._path = path
         self._rows: queue.SimpleQueue[Row | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._write, name="trace", daemon=True)
@@ -43,6 +47,13 @@ class Trace:
         value: float = 0.0,
     ) -> None:
         """Note one event; `value` is what a sample such as the loop's lag (ms) measured."""
+        if job_id and self.feed.listened_to:
+            self.feed.publish(
+                {
+                    "t_ns": t_ns, "event": event, "pool": pool, "job_id": job_id, "worker": worker,
+                    "waiting": waiting, "busy": busy, "page": page, "outcome": outcome,
+                }
+            )  # fmt: skip
         if self._path is not None:
             self._rows.put((t_ns, event, pool, job_id, worker, waiting, busy, page, outcome, value))
 

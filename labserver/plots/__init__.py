@@ -7,7 +7,9 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from labserver.bench.cells import is_open
 from labserver.bench.store import Run
+from labserver.plots.comparison import comparison
 from labserver.plots.gantt import gantt
 from labserver.plots.latency import latency
 from labserver.plots.latency_ecdf import latency_ecdf
@@ -24,19 +26,20 @@ FIGURES: dict[str, Callable[[Run], Figure]] = {
     "11-latency-ecdf": latency_ecdf,
     "12-time-bars": time_bars,
 }
+# These are drawn over a concurrency, which an open loop does not have.
+CLOSED = {"01-throughput", "02-latency", "12-time-bars"}
 
 __all__ = [
-    "FIGURES", "draw_all", "gantt", "latency", "latency_ecdf", "queue_depth", "save", "throughput",
-    "time_bars",
+    "FIGURES", "comparison", "draw_all", "gantt", "latency", "latency_ecdf", "queue_depth", "save",
+    "throughput", "time_bars",
 ]  # fmt: skip
 
 
 def draw_all(run: Run, folder: Path) -> list[Path]:
-    """Draw every figure into `folder`, which is made if it is not there; returns the PNG files."""
+    """Draw every figure of the run into `folder`, made if not there; returns the PNG files."""
     folder.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for name, draw in FIGURES.items():
-        path = folder / f"{name}.png"
-        save(draw(run), path)
-        paths.append(path)
+    names = [name for name in FIGURES if name not in CLOSED or not is_open(run)]
+    paths = [folder / f"{name}.png" for name in names]
+    for name, path in zip(names, paths, strict=True):
+        save(FIGURES[name](run), path)
     return paths

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from labserver.bench.cells import cell_of, measured_cells
+from labserver.bench.cells import cell_of, measured_cells, pool_of, said
 from labserver.bench.records import Cell
 from labserver.bench.store import Run
 from labserver.bench.timeline import jobs_of
@@ -20,7 +20,7 @@ FEW_PAGES = 400
 def gantt(run: Run, ax: Axes | None = None, *, cell: str | None = None) -> Figure:
     """A row a worker; a bar a job in the colour of its outcome, hatched once nobody waited for it.
 
-    `cell` is by default the first repeat of the largest concurrency; ValueError if it is not there.
+    `cell` is by default the first repeat of the largest load; ValueError if it is not there.
     """
     with canvas(run, ax) as axes:
         if cell is None and not measured_cells(run):
@@ -40,7 +40,7 @@ def _draw_cell(ax: Axes, run: Run, cell: Cell) -> None:
         row=ran["worker"].str.extract(r"(\d+)$", expand=False).astype(int),
         over_s=ran["settle_s"].clip(lower=ran["start_s"]).fillna(ran["left_s"]),
     )
-    rows = range(1, max(int(ran["row"].max()), run.info.server["pdf_workers"]) + 1)
+    rows = range(1, max(int(ran["row"].max()), run.info.server[f"{pool_of(run)}_workers"]) + 1)
     lasted_s = float(ran["left_s"].max()) - cell.started_s
     _bars(ax, ran, cell.started_s)
     _page_marks(ax, run.events, ran, cell.started_s)
@@ -51,7 +51,7 @@ def _draw_cell(ax: Axes, run: Run, cell: Cell) -> None:
     ax.grid(visible=False, axis="y")
     ax.set_xlabel(f"time since the cell {cell.cell} began, s")
     ax.legend(handles=_legend(ran), loc="upper right", ncols=4)
-    entitle(ax, _title(ran, cell, len(rows), lasted_s), _subtitle(run, len(rows)))
+    entitle(ax, _title(ran, said(run, cell), len(rows), lasted_s), _subtitle(run, len(rows)))
 
 
 def _bars(ax: Axes, ran: pd.DataFrame, origin_s: float) -> None:
@@ -119,14 +119,14 @@ def _legend(ran: pd.DataFrame) -> list[Patch]:
     ]
 
 
-def _title(ran: pd.DataFrame, cell: Cell, workers: int, lasted_s: float) -> str:
+def _title(ran: pd.DataFrame, load: str, workers: int, lasted_s: float) -> str:
     busy_s = float((ran["left_s"] - ran["start_s"]).sum())
     wasted_s = float((ran["left_s"] - ran["over_s"]).sum())
     share = 100 * busy_s / (lasted_s * workers)
-    said = f"{cell.concurrency} PDFs at once keep {workers} workers busy {share:.0f} % of the time"
+    title = f"{load}: {workers} workers are busy {share:.0f} % of the time"
     if wasted_s == 0:
-        return said
-    return f"{said}, {100 * wasted_s / busy_s:.1f} % of it for nobody"
+        return title
+    return f"{title}, {100 * wasted_s / busy_s:.1f} % of it for nobody"
 
 
 def _subtitle(run: Run, workers: int) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from labserver.bench.cells import pool_of
 from labserver.bench.store import Run
 from labserver.plots.style import INK, MODEL, canvas, entitle, figure_of, ink_of_status, number, say
 
@@ -43,7 +45,7 @@ def _draw(ax: Axes, run: Run, rows: pd.DataFrame) -> None:
     if longest > WIDE_RANGE * shortest:
         ax.set_xscale("log")
         ax.xaxis.set_major_formatter("{x:g}")
-    deadline_s = float(run.info.server["pdf_timeout"])
+    deadline_s = float(run.info.server[f"{pool_of(run)}_timeout"] or np.inf)
     near = deadline_s <= 2.5 * longest
     if near:
         ax.axvline(
@@ -53,7 +55,8 @@ def _draw(ax: Axes, run: Run, rows: pd.DataFrame) -> None:
     ax.set_ylabel("share of that outcome's replies")
     ax.set_ylim(0, 1.03)
     ax.legend(loc="best")
-    away = "" if near else f"; the deadline, {deadline_s:g} s, is far to the right"
+    far = not near and np.isfinite(deadline_s)
+    away = f"; the deadline, {deadline_s:g} s, is far to the right" if far else ""
     entitle(ax, _title(rows, deadline_s), f"{_which(rows)}{away}")
 
 
@@ -76,6 +79,10 @@ def _each_concurrency(ax: Axes, rows: pd.DataFrame) -> None:
 
 
 def _which(rows: pd.DataFrame) -> str:
+    if rows["rate_per_s"].any():
+        rates = sorted(set(rows["rate_per_s"]))
+        together = " together" if len(rates) > 1 else ""
+        return f"open loop at {' and '.join(number(rate) for rate in rates)} requests/s{together}"
     several = rows["concurrency"].nunique() > 1
     return "requests of every N together" if several else f"N = {rows['concurrency'].iloc[0]}"
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
-from labserver.bench.cells import cell_of, measured_cells
+from labserver.bench.cells import cell_of, measured_cells, pool_of, said
 from labserver.bench.records import Cell
 from labserver.bench.store import Run
 from labserver.bench.timeline import depth, jobs_of
@@ -31,7 +31,7 @@ from labserver.theory.little import mean_jobs
 def queue_depth(run: Run, ax: Axes | None = None, *, cell: str | None = None) -> Figure:
     """Running and waiting jobs, stacked, with the pool's capacity and a mark at each 503.
 
-    `cell` is by default the first repeat of the largest concurrency; ValueError if it is not there.
+    `cell` is by default the first repeat of the largest load; ValueError if it is not there.
     """
     with canvas(run, ax) as axes:
         if cell is None and not measured_cells(run):
@@ -59,7 +59,7 @@ def _draw_cell(ax: Axes, run: Run, cell: Cell) -> None:
     ax.set_xlabel(f"time since the cell {cell.cell} began, s")
     ax.set_ylabel("jobs in the pool")
     ax.legend(loc="upper right", ncols=2)
-    entitle(ax, _title(steps, cell, refused), _subtitle(steps, told, until_s, capacity))
+    entitle(ax, _title(steps, said(run, cell), refused), _subtitle(steps, told, until_s, capacity))
 
 
 def _areas(ax: Axes, steps: pd.DataFrame, origin_s: float) -> None:
@@ -109,20 +109,21 @@ def _refusals(ax: Axes, run: Run, cell: Cell) -> int:
 
 def _capacity(ax: Axes, run: Run, highest: int) -> int:
     """K = c + c·Q, what the workers and their queues hold; drawn where it is not far off."""
-    workers = run.info.server["pdf_workers"]
-    capacity = int(workers * (1 + run.info.server["pdf_queue_size"]))
+    pool = pool_of(run)
+    workers = run.info.server[f"{pool}_workers"]
+    capacity = int(workers * (1 + run.info.server[f"{pool}_queue_size"]))
     if capacity <= 2 * highest:
         ax.axhline(capacity, color=MODEL, ls="--", lw=1.5, label=f"capacity K = {capacity}")
     return capacity
 
 
-def _title(steps: pd.DataFrame, cell: Cell, refused: int) -> str:
+def _title(steps: pd.DataFrame, load: str, refused: int) -> str:
     waiting, busy = int(steps["waiting"].max()), int(steps["busy"].max())
     if refused:
-        return f"{refused} of {cell.concurrency} PDFs at once found the queue full: 503"
+        return f"{load}: {refused} found the queue full, 503"
     if waiting:
-        return f"{cell.concurrency} PDFs at once: up to {busy} run and {waiting} wait for a worker"
-    return f"{cell.concurrency} PDFs at once: up to {busy} run, none waits in the queue"
+        return f"{load}: up to {busy} run and {waiting} wait for a worker"
+    return f"{load}: up to {busy} run, none waits in the queue"
 
 
 def _subtitle(steps: pd.DataFrame, told: pd.DataFrame, until_s: float, capacity: int) -> str:

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 
 from fastapi import Request
+from starlette.datastructures import State
 from starlette.types import Receive
 
 from labserver.errors import JOB_ERRORS
 from labserver.jobs.job import Job, Task
 from labserver.jobs.outcome import Outcome
 from labserver.jobs.pool import Pool
-from labserver.jobs.stop import NS_PER_S, StopToken
+from labserver.jobs.stop import StopToken
+from labserver.server.drainrate import DrainRate
 
 log = logging.getLogger(__name__)
 
+MS_PER_S = 1000
 
-def new_job(kind: str, job_id: str, task: Task, timeout_s: float) -> Job:
-    """A job of this loop, whose deadline counts from now."""
-    deadline_ns = time.monotonic_ns() + round(timeout_s * NS_PER_S)
+
+def new_job(kind: str, job_id: str, task: Task, deadline_ns: int) -> Job:
+    """A job of this loop, to be done by `deadline_ns` on the monotonic clock."""
     done = asyncio.get_running_loop().create_future()
     return Job(kind, task, StopToken(deadline_ns), done, job_id)
 
@@ -31,6 +33,7 @@ async def answer(request: Request, pool: Pool, job: Job) -> Job:
     Raises the JobError of its outcome when it has ended in another way: refused, failed, past its
     deadline, or without a client.
     """
+    state = request.app.state
     try:
         pool.submit(job)
         if job.outcome is None:
@@ -39,12 +42,30 @@ async def answer(request: Request, pool: Pool, job: Job) -> Job:
         # However this is left, cancelled included, no job stays behind without an owner.
         pool.withdraw(job, Outcome.ABANDONED, Outcome.ABANDONED)
     assert job.outcome is not None
-    _log(job)
+    state.metrics.job_ended(job)
+    if job.started_ns:
+        state.drain_rates[pool.name].job_ended(job.process_ms / MS_PER_S)
+    _log(request.url.path[1:], job)
     if job.outcome is not Outcome.COMPLETED:
         raise JOB_ERRORS[job.outcome](
-            job_id=job.id, queue_ms=job.queue_ms, process_ms=job.process_ms
+            job_id=job.id,
+            queue_ms=job.queue_ms,
+            process_ms=job.process_ms,
+            retry_after_s=_retry_after_s(state, pool, job.outcome),
         )
     return job
+
+
+def _retry_after_s(state: State, pool: Pool, outcome: Outcome) -> float | None:
+    """When another try may fare better: when those in the queue, or this server, are through."""
+    match outcome:
+        case Outcome.REJECTED | Outcome.SHED:
+            rate: DrainRate = state.drain_rates[pool.name]
+            return rate.retry_after_s(state.lab.snapshot().pools[pool.name])
+        case Outcome.DRAINED:
+            grace_s: float = state.lab.settings.grace
+            return grace_s
+    return None
 
 
 async def _wait(receive: Receive, pool: Pool, job: Job) -> None:
@@ -68,8 +89,8 @@ async def _disconnect(receive: Receive) -> None:
         pass
 
 
-def _log(job: Job) -> None:
-    """One line for each job that has ended."""
+def _log(place: str, job: Job) -> None:
+    """One line for each job that has ended, from the endpoint `place`."""
     times = (
         f"worker={job.worker or '-'} dequeue={job.queue_ms:.0f}ms process={job.process_ms:.0f}ms "
         f"total={job.queue_ms + job.process_ms:.0f}ms"
@@ -77,8 +98,8 @@ def _log(job: Job) -> None:
     match job.outcome:
         case Outcome.COMPLETED:
             assert job.result is not None
-            log.debug("put[%s] result=%r %s", job.id, job.result.text, times)
+            log.debug("%s[%s] result=%r %s", place, job.id, job.result.text, times)
         case Outcome.FAILED:
-            log.error("put[%s] failed %s", job.id, times, exc_info=job.error)
+            log.error("%s[%s] failed %s", place, job.id, times, exc_info=job.error)
         case _:
-            log.warning("put[%s] %s %s", job.id, job.outcome, times)
+            log.warning("%s[%s] %s %s", place, job.id, job.outcome, times)

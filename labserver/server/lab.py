@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -13,16 +14,21 @@ from labserver.errors import InvalidJob, StartupError
 from labserver.gallery.contract import Exhibit
 from labserver.jobs.job import Task
 from labserver.jobs.ledger import Ledger, LedgerSnapshot
-from labserver.jobs.pool import Pool, PoolSnapshot
+from labserver.jobs.pool import Pool, PoolSnapshot, Runner
 from labserver.jobs.stop import NS_PER_S, StopToken
 from labserver.jobs.trace import Trace
+from labserver.runners.process import ProcessRunner
 from labserver.runners.thread import ThreadRunner
+from labserver.server.inspector import Inspector
 from labserver.settings import Settings
 from labserver.work.message import message_work
 from labserver.work.pdf import scratch
-from labserver.work.pdf.convert import SIMULATED_DOCUMENT_S, PdfWork, SleepWork
-from labserver.work.pdf.inspect import Document, inspect
+from labserver.work.pdf.convert import SIMULATED_DOCUMENT_S, Engine, PdfWork, Preparation, SleepWork
+from labserver.work.pdf.document import Document
+from labserver.work.pdf.inspect import inspect
+from labserver.work.pdf.limits import Limits
 from labserver.work.pdf.output import Output
+from labserver.work.pdf.ulimit import bounded_poppler
 
 NEVER_NS = 86_400 * NS_PER_S
 
@@ -45,25 +51,45 @@ class Lab:
         self.draining = False
         self.output = Output(settings.output_dir.resolve() / "pdf2image", settings.keep_jobs)
         self._random = random.Random()
+        self.limits = Limits.of(settings)
+        self._runners: list[Runner] = []
         self.pdf = self._pool("pdf", settings.pdf_workers, settings.pdf_queue_size)
         self.message = self._pool("message", settings.message_workers, settings.message_queue_size)
+        self._inspector = Inspector(self.limits) if settings.engine == "pdfium" else None
+        self._stack = ExitStack()
         self._sample: Document | None = None
+        self._poppler_path: Path | None = None
 
     def __enter__(self) -> Self:
         """Start the workers. Raises StartupError when something that they need is not there."""
         scratch.remove_stale()
+        with ExitStack() as stack:
+            self._start(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    def _start(self, stack: ExitStack) -> None:
+        """Start all, each with its end put on the stack, which is left in the reverse order."""
+        stack.callback(scratch.remove_own)
+        if self._inspector is not None:
+            stack.enter_context(self._inspector)
+        if self.settings.engine != "sleep":
+            self._sample = self._inspect_sample(self.settings.sample)
         if self.settings.engine == "poppler":
-            self._sample = _inspect_sample(self.settings.sample)
+            self._poppler_path = bounded_poppler(self.limits)
         _make_writable(self.output.root)
+        self.output.remove_stale()
         try:
-            self.trace.__enter__()
+            stack.enter_context(self.trace)
         except OSError as error:
             raise StartupError(
                 f"--trace {self.settings.trace} cannot be written: {error}"
             ) from error
+        for runner in self._runners:
+            stack.enter_context(runner)
         for pool in self.pools:
             pool.start()
-        return self
+            stack.callback(pool.close)
 
     def __exit__(
         self,
@@ -71,10 +97,7 @@ class Lab:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        for pool in self.pools:
-            pool.close()
-        self.trace.__exit__(kind, error, traceback)
-        scratch.remove_own()
+        self._stack.close()
 
     @property
     def pools(self) -> tuple[Pool, Pool]:
@@ -89,7 +112,18 @@ class Lab:
         """The work of a `pdf2image` job on the server's own sample."""
         if self._sample is None:
             return SleepWork(SIMULATED_DOCUMENT_S * self.settings.time_scale)
-        return PdfWork(self._sample, self.settings.dpi, self.output, job_id)
+        return self._pdf_work(job_id, self._sample, self.settings.dpi)
+
+    def upload_task(self, job_id: str, path: Path, dpi: int | None) -> Task:
+        """The work of a `pdf2image` job on a caller's document, which is inspected here and now.
+
+        That takes a process and its milliseconds: not for the loop. Raises InvalidJob when it is
+        not a document that we convert. Simulated work takes any.
+        """
+        if self.settings.engine == "sleep":
+            return self.sample_task(job_id)
+        dpi = dpi or self.settings.dpi
+        return self._pdf_work(job_id, self._inspect(path, dpi), dpi)
 
     def exhibit(self) -> Exhibit:
         """What the gallery works with: the same document, output and settings as the pdf pool."""
@@ -121,16 +155,37 @@ class Lab:
         self.draining = True
         for pool in self.pools:
             pool.drain()
+        self.trace.feed.close()
 
     def stop_running(self) -> None:
         """End the grace: what still runs is stopped."""
         for pool in self.pools:
             pool.stop_running()
 
+    def _pdf_work(self, job_id: str, document: Document, dpi: int) -> PdfWork:
+        engine: Engine = "pdfium" if self.settings.engine == "pdfium" else "poppler"
+        return PdfWork(
+            document, dpi, self.output, job_id, self._poppler_path, engine, self.settings.png
+        )
+
+    def _inspect(self, path: Path, dpi: int) -> Document:
+        if self._inspector is not None:
+            return self._inspector.inspect(path, dpi)
+        return inspect(path, dpi, self.limits)
+
+    def _inspect_sample(self, path: Path) -> Document:
+        if not path.is_file():
+            raise StartupError(f"--sample {path} is not there: name a PDF that is")
+        try:
+            return self._inspect(path.resolve(), self.settings.dpi)
+        except InvalidJob as error:
+            raise StartupError(f"--sample {path}: {error}") from error
+
     def _pool(self, name: str, workers: int, queue_size: int) -> Pool:
+        self._runners.append(runner := self._runner(name, workers))
         return Pool(
             name,
-            ThreadRunner(),
+            runner,
             self.ledger,
             self.trace,
             workers=workers,
@@ -139,14 +194,12 @@ class Lab:
             shed=self.settings.shed,
         )
 
-
-def _inspect_sample(path: Path) -> Document:
-    if not path.is_file():
-        raise StartupError(f"--sample {path} is not there: name a PDF that is")
-    try:
-        return inspect(path.resolve())
-    except InvalidJob as error:
-        raise StartupError(f"--sample {path}: {error}") from error
+    def _runner(self, name: str, workers: int) -> Runner:
+        if self.settings.runs_in == "thread":
+            return ThreadRunner()
+        if name == "pdf" and self.settings.engine != "sleep":
+            return ProcessRunner(workers, Preparation(self.settings.engine, self.limits))
+        return ProcessRunner(workers)
 
 
 def _make_writable(folder: Path) -> None:

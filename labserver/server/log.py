@@ -16,10 +16,12 @@ class LineFormatter(logging.Formatter):
 
 
 def configure(level: str) -> None:
-    """Send our log, and warnings and errors of uvicorn, to standard error."""
+    """Send our log, and the warnings and errors of others, to standard error."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         LineFormatter("%(asctime)s.%(msecs)03d %(letter)s %(message)s", "%Y-%m-%d %H:%M:%S")
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.getLogger("labserver").setLevel(level.upper())
+    # A form that is none gets its 422 and our own line.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import json
 import logging
 import os
@@ -34,6 +35,7 @@ from labserver.work.pdf import scratch
 log = logging.getLogger(__name__)
 
 HARD_EXIT_S = 0.7
+MAX_HEADER_BYTES = 32 * 1024
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
 if sys.platform == "win32":
     SIGNALS.append(signal.SIGBREAK)
@@ -48,6 +50,9 @@ def serve(settings: Settings) -> None:
             create_app(lab),
             log_config=None,
             access_log=False,
+            # h11, since httptools keeps whatever headers a client sends.
+            http="h11",
+            h11_max_incomplete_event_size=MAX_HEADER_BYTES,
             timeout_graceful_shutdown=int(settings.grace) + 5,
         )
         server = DrainingServer(config, lab, settings.grace)
@@ -154,4 +159,16 @@ def _listen(settings: Settings) -> socket.socket:
             f"cannot listen on {settings.host}:{settings.port} ({error.strerror}): "
             "name another --port, or --port 0 for any that is free"
         ) from error
+    if not _may_listen(settings, listener):
+        listener.close()
+        raise StartupError(
+            f"--host {settings.host} can be reached from other machines: set a secret that each "
+            "request must bear (LABSERVER_TOKEN, or --token), or let anyone in (--allow-anonymous)"
+        )
     return listener
+
+
+def _may_listen(settings: Settings, bound: socket.socket) -> bool:
+    """Whether the address is for this machine alone, or it has been said who may use the server."""
+    address = ipaddress.ip_address(bound.getsockname()[0])
+    return address.is_loopback or settings.token is not None or settings.allow_anonymous

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -30,8 +30,8 @@ class JobResult(BaseModel):
     totalElapsedMs: int
 
     @classmethod
-    def of(cls, job: Job) -> JobResult:
-        """The result of a completed job."""
+    def of(cls, job: Job, **more: Any) -> Self:
+        """The result of a completed job, with what a subclass adds to it."""
         assert job.result is not None
         return cls(
             data=job.result.text,
@@ -39,6 +39,7 @@ class JobResult(BaseModel):
             dequeueElapsedMs=round(job.queue_ms),
             processElapsedMs=round(job.process_ms),
             totalElapsedMs=round(job.queue_ms + job.process_ms),
+            **more,
         )
 
 
@@ -55,6 +56,41 @@ class PutResponse(BaseModel):
     data: PutData
 
 
+class Page(BaseModel):
+    """A page of a finished job: where it is had, its size in pixels and in bytes."""
+
+    n: int
+    url: str
+    width: int
+    height: int
+    bytes: int
+
+
+class PdfResult(JobResult):
+    """The result of a document that was uploaded, with its pages."""
+
+    pages: list[Page]
+
+
+class PdfData(BaseModel):
+    """A completed job on an uploaded document."""
+
+    id: str
+    result: PdfResult
+
+
+class PdfResponse(BaseModel):
+    """The body of a 200 of POST /pdf."""
+
+    data: PdfData
+
+
+class Readiness(BaseModel):
+    """Whether it is worth sending jobs, and if not, why not."""
+
+    status: Literal["ready", "draining", "saturated"]
+
+
 class Problem(BaseModel):
     """An error as RFC 9457 spells it, with the request's outcome and id."""
 
@@ -67,13 +103,15 @@ class Problem(BaseModel):
 
 
 class PoolStats(BaseModel):
-    """A pool at one moment."""
+    """A pool at one moment: `at_work` has each worker, `lines` how many wait in each line."""
 
     workers: int
     busy: int
     waiting: int
     capacity: int
     dispatch: str
+    at_work: list[bool]
+    lines: list[int]
 
 
 class LedgerStats(BaseModel):

@@ -1,99 +1,80 @@
-"""What a document is, before anything is spent on converting it."""
+"""What a document is, before anything is spent on converting it. It believes no document."""
 
 from __future__ import annotations
 
 import math
 import re
-import sys
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
-from pdf2image import pdfinfo_from_path
-from pdf2image.exceptions import (
-    PDFInfoNotInstalledError,
-    PDFPageCountError,
-    PDFPopplerTimeoutError,
-)
+from labserver.errors import InvalidJob
+from labserver.settings import Settings
+from labserver.work.pdf import pdfinfo
+from labserver.work.pdf.document import Document, PageSize
+from labserver.work.pdf.limits import Limits
+from labserver.work.pdf.lookalike import why_not_a_pdf
 
-from labserver.errors import InvalidJob, StartupError
-
-POINTS_PER_INCH = 72
-PDFINFO_TIMEOUT_S = 10
-INSTALL = {
-    "linux": "apt-get install poppler-utils (Debian, Ubuntu) or dnf install poppler-utils (Fedora)",
-    "darwin": "brew install poppler",
-    "win32": "winget install oschwartz10612.Poppler, then open a new terminal",
-}
-SIZE = re.compile(r"([\d.]+) x ([\d.]+) pts")
+DPI: int = Settings.model_fields["dpi"].default
+OPENING_FAILED = 1
+SIZE = re.compile(r"^Page +(\d+) size: +(\S+) x (\S+) pts", re.MULTILINE)
+ROTATION = re.compile(r"^Page +(\d+) rot: +(-?\d+)", re.MULTILINE)
+COUNT = re.compile(r" *(\d+)")
+DEFAULT = Limits()
 
 
-@dataclass(frozen=True, slots=True)
-class PageSize:
-    """A page's crop box as it is shown, rotation applied, in points of 1/72 inch."""
+def inspect(path: Path, dpi: int = DPI, limits: Limits = DEFAULT) -> Document:
+    """Read a document's pages with poppler's pdfinfo, and hold them against `limits` at `dpi`.
 
-    width_pt: float
-    height_pt: float
+    Sizes are what pdftoppm makes of them: of the crop box where it lies in the media box, 612 x 792
+    where there is neither, and without the UserUnit, which poppler does not know.
 
-    def pixels(self, dpi: int) -> tuple[int, int]:
-        """Width and height in pixels at `dpi`, rounded up as poppler does."""
-        scale = dpi / POINTS_PER_INCH
-        return math.ceil(self.width_pt * scale), math.ceil(self.height_pt * scale)
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """A PDF that can be converted: where it is and how large its pages are."""
-
-    path: Path
-    pages: tuple[PageSize, ...]
-
-
-def inspect(path: Path) -> Document:
-    """Read a document's pages with poppler's pdfinfo.
-
-    Raises InvalidJob with a reason when it is not a PDF that we can convert, StartupError when
-    pdfinfo is not installed.
+    Raises InvalidJob with a reason when it is not a PDF that we convert, StartupError when pdfinfo
+    is not installed.
     """
-    info = _pdfinfo(path)
-    if int(info["Pages"]) < 1:
-        raise InvalidJob("the document has no pages")
-    info = _pdfinfo(path, last_page=int(info["Pages"]))
-    return Document(path, tuple(_page_size(info, n + 1) for n in range(int(info["Pages"]))))
+    status, said = pdfinfo.about(path, limits)
+    if status < 0:
+        raise InvalidJob(_too_hard(limits))
+    if status == OPENING_FAILED:
+        raise InvalidJob(_why_not_opened(path, limits))
+    # A title may hold any line; pdfinfo writes it before the count, and its own words after.
+    _, _, about_pages = said.rpartition("\nPages:")
+    counted = COUNT.match(about_pages)
+    count = int(counted[1]) if counted else 0
+    limits.check_count(count)
+    return Document.checked(path, _page_sizes(about_pages, count), dpi, limits)
 
 
-def _pdfinfo(path: Path, last_page: int | None = None) -> dict[str, Any]:
-    pages: dict[str, Any] = {} if last_page is None else {"first_page": 1, "last_page": last_page}
+def _page_sizes(about_pages: str, count: int) -> Iterable[PageSize]:
+    """Each page's size from pdfinfo's lines `Page N size` and `Page N rot`."""
+    sizes = {int(n): (_points(x), _points(y)) for n, x, y in SIZE.findall(about_pages)}
+    turned = {int(n) for n, degrees in ROTATION.findall(about_pages) if degrees in ("90", "270")}
+    for number in range(1, count + 1):
+        width_pt, height_pt = sizes.get(number, (0.0, 0.0))
+        yield PageSize(height_pt, width_pt) if number in turned else PageSize(width_pt, height_pt)
+
+
+def _points(text: str) -> float:
+    """A length as C prints it: `595.28`, `1e+09`, `inf`, `-nan`."""
     try:
-        info = pdfinfo_from_path(str(path), timeout=PDFINFO_TIMEOUT_S, **pages)
-    except PDFInfoNotInstalledError as error:
-        raise StartupError(
-            f"poppler is not installed: {INSTALL.get(sys.platform, INSTALL['linux'])}; "
-            "or only simulate the work: --engine sleep"
-        ) from error
-    except PDFPopplerTimeoutError as error:
-        raise InvalidJob(f"the document could not be read in {PDFINFO_TIMEOUT_S} s") from error
-    except PDFPageCountError as error:
-        raise InvalidJob(_reason(path, str(error))) from error
-    # pdfinfo pads page numbers with spaces: "Page    1 size".
-    return {" ".join(key.split()): value for key, value in info.items()}
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
-def _reason(path: Path, poppler_says: str) -> str:
-    if "Incorrect password" in poppler_says:
+def _too_hard(limits: Limits) -> str:
+    return (
+        "the document could not be read: that crashed pdfinfo or takes more than "
+        f"{pdfinfo.TIMEOUT_S:g} s or {limits.max_memory_mb} MB (--max-memory-mb)"
+    )
+
+
+def _why_not_opened(path: Path, limits: Limits) -> str:
+    """The reason why poppler could not open a document, in a user's words."""
+    complaints = pdfinfo.complaints(path, limits)
+    if "Incorrect password" in complaints:
         return "the document is encrypted and needs a password"
-    with path.open("rb") as file:
-        if b"%PDF-" not in file.read(1024):
-            return "the file is not a PDF"
-    return "the document is damaged and cannot be read"
-
-
-def _page_size(info: dict[str, Any], number: int) -> PageSize:
-    """A page's size from pdfinfo's lines `Page N size` and `Page N rot`."""
-    found = SIZE.search(str(info.get(f"Page {number} size", "")))
-    if found is None:
-        raise InvalidJob(f"page {number} of the document has no size")
-    width_pt, height_pt = float(found[1]), float(found[2])
-    if int(info.get(f"Page {number} rot", 0)) % 180:
-        width_pt, height_pt = height_pt, width_pt
-    return PageSize(width_pt, height_pt)
+    if "security handler" in complaints:
+        return "the document is encrypted in a way that this server cannot read"
+    if "Out of memory" in complaints:
+        return _too_hard(limits)
+    return why_not_a_pdf(path)

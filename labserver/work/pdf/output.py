@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 PART = ".part"
+STALE_AFTER_S = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,17 @@ class Output:
         finally:
             shutil.rmtree(part, ignore_errors=True)
         self._remove_oldest()
+
+    def discard(self, job_id: str) -> None:
+        """Remove the pages of a job whose process died before it came to its end."""
+        shutil.rmtree(self.root / (job_id + PART), ignore_errors=True)
+
+    def remove_stale(self) -> None:
+        """Remove what killed servers left unfinished: nothing has changed there for a day."""
+        for part in self.root.glob(f"*{PART}"):
+            with suppress(FileNotFoundError):
+                if time.time() - part.stat().st_mtime > STALE_AFTER_S:
+                    shutil.rmtree(part, ignore_errors=True)
 
     def _remove_oldest(self) -> None:
         # Several workers may do this at once: what another has just removed is none of our concern.

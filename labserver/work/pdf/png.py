@@ -1,45 +1,31 @@
-"""A raster file becomes a PNG file through libvips; its pixels never enter Python's memory."""
+"""An image becomes a PNG file through libvips, whole or not at all. Its pixels stay as they are."""
 
 from __future__ import annotations
 
-import os
-import re
+from collections.abc import Generator
 from pathlib import Path
-
-# One thread an image: the jobs are what runs in parallel. libvips reads this when it is loaded.
-os.environ.setdefault("VIPS_CONCURRENCY", "1")
+from typing import Any, Literal
 
 import pyvips
 
-COMPRESSION = 3
-HEADER = re.compile(rb"P6\s+(\d+)\s+(\d+)\s+255\s")
-LONGEST_HEADER = 64
+pyvips.concurrency_set(1)  # one thread an image: the jobs are what runs in parallel
+# libvips would keep the images of its last operations, each the raster of a page that is done.
+pyvips.cache_set_max(0)
+
+Pages = Generator[tuple[int, pyvips.Image], None, None]
+"""What an engine gives: (page number, image) for each page in order."""
+
+Mode = Literal["fast", "small"]
+
+# On the sample's pages at 200 dpi: fast 40 ms of CPU and 1.11 MB, small 80 ms and 0.99 MB a page.
+OPTIONS: dict[Mode, dict[str, Any]] = {
+    "fast": {"compression": 3, "filter": "up"},
+    "small": {"compression": 6, "filter": "paeth"},
+}
 
 
-def ppm_to_png(ppm: Path, png: Path) -> tuple[int, int]:
-    """Write `png` from a binary 8-bit RGB PPM; returns its width and height in pixels.
-
-    The file appears under its name only when it is whole. Raises ValueError when `ppm` is not such
-    a file or is not complete, as on a full disk, where pdftoppm still exits with 0.
-    """
-    width, height, offset = _header(ppm)
-    if ppm.stat().st_size != offset + 3 * width * height:
-        raise ValueError(f"{ppm.name} is not complete: the disk may be full")
+def save_png(image: pyvips.Image, png: Path, mode: Mode = "fast") -> None:
+    """Write an 8-bit RGB image to `png`, which appears under its name only when it is whole."""
     part = png.with_suffix(".part")
-    try:
-        image = pyvips.Image.rawload(str(ppm), width, height, 3, offset=offset)
-        image = image.copy(interpretation="srgb")
-        image.pngsave(str(part), compression=COMPRESSION, filter="up")
-        part.replace(png)
-    finally:
-        part.unlink(missing_ok=True)
-    return width, height
-
-
-def _header(ppm: Path) -> tuple[int, int, int]:
-    """Width, height and the offset of the first pixel."""
-    with ppm.open("rb") as file:
-        found = HEADER.match(file.read(LONGEST_HEADER))
-    if found is None:
-        raise ValueError(f"{ppm.name} is not a binary 8-bit RGB PPM")
-    return int(found[1]), int(found[2]), found.end()
+    image.copy(interpretation="srgb").pngsave(str(part), **OPTIONS[mode])
+    part.replace(png)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,36 +15,87 @@ from pdf2image.exceptions import PDFPopplerTimeoutError
 
 from labserver.errors import Stopped
 from labserver.jobs.stop import StopToken
-from labserver.work.pdf.inspect import Document
-from labserver.work.pdf.scratch import scratch_folder
+from labserver.work.pdf.document import Document
+from labserver.work.pdf.png import Pages
+from labserver.work.pdf.ppm import load_ppm
 
 PAGES_PER_CALL = 4
+# Their rasters lie in memory together: 48 MB, as much as those of four A4 pages at 200 dpi.
+PIXELS_PER_CALL = 16_000_000
+LOOK_EVERY_S = 0.05
 KILL_EVERY_S = 0.05
 
 
-def rasterise(document: Document, dpi: int, stop: StopToken) -> Iterator[tuple[int, Path]]:
-    """Yield (page number, PPM file) for each page in order; the file is gone at the next one.
+def rasterise(
+    document: Document, dpi: int, scratch: Path, stop: StopToken, poppler_path: Path | None = None
+) -> Pages:
+    """Yield (page number, image) for each page in order; the image is gone at the next one.
+
+    The rasters are files in `scratch`, a few at a time. `poppler_path` is the folder of the
+    pdftoppm to run; None takes the one on the PATH.
 
     Raises Stopped when nobody waits any more: pdftoppm is then killed where it stands. Raises
     RuntimeError when pdftoppm did not give a page.
     """
-    last = len(document.pages)
-    for first in range(1, last + 1, PAGES_PER_CALL):
+    with ThreadPoolExecutor(1, "pdftoppm") as beside:
+        for pages in batches(document, dpi):
+            stop.check()
+            call = beside.submit(_pdftoppm, document.path, pages, dpi, scratch, stop, poppler_path)
+            try:
+                yield from _images(pages, call, scratch, stop)
+            except BaseException:
+                _kill_children_writing_into(scratch)
+                raise
+
+
+def _images(pages: range, call: Future[None], folder: Path, stop: StopToken) -> Pages:
+    """The pages that a call gives, each compressed by the caller while the next one is drawn."""
+    given = 0
+    for file in _finished(call, folder):
         stop.check()
-        pages = range(first, min(first + PAGES_PER_CALL, last + 1))
-        with scratch_folder() as folder:
-            files = _pdftoppm(document.path, pages, dpi, folder, stop)
-            for page, file in zip(pages, files, strict=True):
-                stop.check()
-                yield page, file
-                file.unlink()
+        yield pages[given], load_ppm(file)
+        file.unlink()
+        given += 1
+    if given != len(pages):
+        raise RuntimeError(
+            f"pdftoppm gave {given} of the pages {pages.start} to {pages.stop - 1}: "
+            "it crashed, was killed or ran out of memory"
+        )
 
 
-def _pdftoppm(path: Path, pages: range, dpi: int, folder: Path, stop: StopToken) -> list[Path]:
+def _finished(call: Future[None], folder: Path) -> Iterator[Path]:
+    """The files of a call in order, each when it is whole: when there is a next one, or no call.
+
+    Each is to be gone before the next one is asked for.
+    """
+    while True:
+        ended = bool(wait([call], LOOK_EVERY_S).done)
+        files = sorted(folder.glob("*.ppm"))
+        yield from files if ended else files[:-1]
+        if ended:
+            call.result()
+            return
+
+
+def batches(document: Document, dpi: int) -> Iterator[range]:
+    """The pages of each call: a few, and one alone when it is so large as all of them should be."""
+    first, held = 1, 0
+    for page, size in enumerate(document.pages, start=1):
+        pixels = math.prod(size.pixels(dpi))
+        if page > first and (page == first + PAGES_PER_CALL or held + pixels > PIXELS_PER_CALL):
+            yield range(first, page)
+            first, held = page, 0
+        held += pixels
+    yield range(first, len(document.pages) + 1)
+
+
+def _pdftoppm(
+    path: Path, pages: range, dpi: int, folder: Path, stop: StopToken, poppler_path: Path | None
+) -> None:
     """One call of pdftoppm, which ends by itself, at the deadline, or when asked to stop."""
     try:
         with _killed_on_request(folder, stop):
-            files = convert_from_path(
+            convert_from_path(
                 path,
                 dpi=dpi,
                 first_page=pages.start,
@@ -52,17 +105,12 @@ def _pdftoppm(path: Path, pages: range, dpi: int, folder: Path, stop: StopToken)
                 paths_only=True,
                 thread_count=1,
                 use_cropbox=True,
+                poppler_path=poppler_path,  # type: ignore[arg-type] # its default is None
                 timeout=stop.remaining_s(),  # type: ignore[arg-type] # goes to Popen.communicate
             )
     except PDFPopplerTimeoutError as error:
         raise Stopped("the deadline passed while pdftoppm ran") from error
     stop.check()
-    if len(files) != len(pages):
-        raise RuntimeError(
-            f"pdftoppm gave {len(files)} of the pages {pages.start} to {pages.stop - 1}: "
-            "it crashed, was killed or ran out of memory"
-        )
-    return sorted(Path(str(file)) for file in files)
 
 
 @contextmanager

@@ -1,0 +1,120 @@
+"""Two servers in one run: their points alternate, so that a drift of the machine meets both."""
+
+from __future__ import annotations
+
+import argparse
+import random
+import shlex
+from contextlib import AsyncExitStack
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+
+from tqdm import tqdm
+
+from labserver.bench.compare import Comparison
+from labserver.bench.host import own_host, to_be_measured
+from labserver.bench.load import Burst
+from labserver.bench.ownserver import new_folder, on_own_server
+from labserver.bench.recording import Recording
+from labserver.bench.store import read_run
+from labserver.bench.sweep import PDF_JOB, Plan
+from labserver.errors import StartupError
+from labserver.settings import Settings
+
+GALLERY = ("original", "blocking", "threadpool", "unbounded")
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """A server, and where on it the jobs go."""
+
+    name: str
+    settings: Settings
+    path: str = "/put"
+
+
+def contender(text: str, settings: Settings) -> Contender:
+    """The contender that `--versus TEXT` means: a piece of the gallery, or other server flags.
+
+    Flags change `settings`. Raises StartupError for what is neither.
+    """
+    if text in GALLERY:
+        served = settings.model_copy(update={"gallery": True})
+        return Contender(text, served, f"/gallery/{text}/put")
+    if not text.startswith("--"):
+        raise StartupError(
+            f"--versus {text}: name one of {', '.join(GALLERY)}, or server flags "
+            'in quotes, such as "--dispatch shared"'
+        )
+    changed = _parse(text)
+    served = Settings.of(**(settings.model_dump() | changed))
+    name = "-".join(str(value) for value in changed.values()) or "same"
+    return Contender(name.replace("/", "-"), served)
+
+
+def default_folder(theirs: Contender) -> Path:
+    """Where the two runs go when no folder is named."""
+    return Path("results") / f"{datetime.now():%Y%m%d-%H%M%S}-versus-{theirs.name}"
+
+
+async def versus(
+    plan: Plan, ours: Contender, theirs: Contender, folder: Path, *, progress: bool = True
+) -> Comparison:
+    """Run `plan` on both; their runs are saved in `folder`, each in a folder of its name.
+
+    Each point is measured on one and then at once on the other, in an order drawn by the seed.
+    Raises what `sweep` raises.
+    """
+    names = (ours.name, theirs.name if theirs.name != ours.name else f"{theirs.name}-2")
+    folders = [new_folder(folder / name, "versus") for name in names]
+    recordings = [
+        _recording(path, one, plan) for path, one in zip(folders, (ours, theirs), strict=True)
+    ]
+    async with AsyncExitStack() as stack:
+        for recording, one, path in zip(recordings, (ours, theirs), folders, strict=True):
+            served = to_be_measured(one.settings)
+            await stack.enter_async_context(on_own_server(recording, served, path))
+        await _alternate(plan, recordings, progress)
+    return Comparison(base=read_run(folders[1]), other=read_run(folders[0]))
+
+
+async def _alternate(plan: Plan, recordings: list[Recording], progress: bool) -> None:
+    order = random.Random(plan.seed)
+    points = plan.points()
+    total = 2 + 2 * sum(n for n, _ in points)
+    with tqdm(total=total, unit="PDF", disable=None if progress else True, leave=False) as bar:
+        for recording in recordings:
+            await recording.cell(Burst(1), PDF_JOB, 0, "warmup", bar.update)
+        for n, repeat in points:
+            bar.set_description(f"{n} at once")
+            for recording in order.sample(recordings, k=2):
+                await recording.cell(Burst(n), PDF_JOB, repeat, "measured", bar.update)
+
+
+def _recording(folder: Path, one: Contender, plan: Plan) -> Recording:
+    client = {"load": "burst", "job": "pdf2image", "path": one.path, **asdict(plan)}
+    return Recording(
+        folder,
+        own_host(to_be_measured(one.settings), "pdf2image"),
+        kind="sweep",
+        mode=plan.mode,
+        seed=plan.seed,
+        client=client,
+        path=one.path,
+    )
+
+
+def _parse(text: str) -> dict[str, object]:
+    """Server flags in one string, by the names of Settings."""
+    parser = argparse.ArgumentParser(prog="--versus", exit_on_error=False, add_help=False)
+    for name, field in Settings.model_fields.items():
+        kind = argparse.BooleanOptionalAction if field.annotation is bool else "store"
+        parser.add_argument("--" + name.replace("_", "-"), action=kind, default=argparse.SUPPRESS)
+    try:
+        known, unknown = parser.parse_known_args(shlex.split(text))
+    except argparse.ArgumentError as error:
+        raise StartupError(f"--versus: {error}") from error
+    if unknown:
+        raise StartupError(f"--versus: the server has no flag {unknown[0]}")
+    return vars(known)

@@ -1,0 +1,104 @@
+"""The server's figures in Prometheus' form. What the ledger counts is not counted here again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from itertools import product
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from labserver.jobs.job import Job
+from labserver.jobs.ledger import NO_KIND
+from labserver.jobs.outcome import Outcome
+from labserver.server.lab import LabSnapshot
+
+KINDS = ("message", "pdf2image")
+JOB_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300)
+LAG_BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+class Metrics:
+    """A registry of one server's own, so that two in one process do not share their counts."""
+
+    def __init__(self, snapshot: Callable[[], LabSnapshot]) -> None:
+        self._registry = CollectorRegistry()
+        self._registry.register(_Snapshots(snapshot))
+        self._pages = Counter(
+            "labserver_pages", "Pages of completed jobs.", registry=self._registry
+        )
+        self._lag = Histogram(
+            "labserver_loop_lag_seconds",
+            "How late the event loop woke.",
+            buckets=LAG_BUCKETS_S,
+            registry=self._registry,
+        )
+        self._queue_s = self._by_kind("queue", "How long jobs waited for a worker.")
+        self._process_s = self._by_kind("process", "How long a worker had jobs.")
+        self._total_s = self._by_kind("total", "How long jobs took from their submission.")
+
+    def job_ended(self, job: Job) -> None:
+        """Note the times and pages of a job that has its outcome."""
+        queue_s, process_s = job.queue_ms / 1e3, job.process_ms / 1e3
+        self._queue_s[job.kind].observe(queue_s)
+        self._total_s[job.kind].observe(queue_s + process_s)
+        if job.started_ns:
+            self._process_s[job.kind].observe(process_s)
+        if job.result is not None:
+            self._pages.inc(job.result.pages)
+
+    def loop_lag(self, lag_ms: float) -> None:
+        """Note a sample of the loop's lag."""
+        self._lag.observe(lag_ms / 1e3)
+
+    def exposition(self) -> bytes:
+        """Everything in Prometheus' text format."""
+        return generate_latest(self._registry)
+
+    def _by_kind(self, what: str, help_text: str) -> dict[str, Histogram]:
+        """A histogram's child for each kind, looked up once and not for each job."""
+        histogram = Histogram(
+            f"labserver_{what}_seconds",
+            help_text,
+            ["kind"],
+            buckets=JOB_BUCKETS_S,
+            registry=self._registry,
+        )
+        return {kind: histogram.labels(kind) for kind in KINDS}
+
+
+class _Snapshots(Collector):
+    """Makes metrics of one snapshot of the lab at each scrape; between scrapes it costs nothing."""
+
+    def __init__(self, snapshot: Callable[[], LabSnapshot]) -> None:
+        self._snapshot = snapshot
+
+    def collect(self) -> Iterable[Metric]:
+        """All that the ledger and the pools say of one moment."""
+        snapshot = self._snapshot()
+        requests = CounterMetricFamily(
+            "labserver_requests",
+            "Requests that have ended, by the kind of their job and their outcome.",
+            labels=["kind", "outcome"],
+        )
+        for kind, outcome in product((*KINDS, NO_KIND), Outcome):  # also 0: a rate needs a start
+            count = snapshot.ledger.by_kind.get((kind, outcome), 0)
+            requests.add_metric([kind, outcome], count)
+        depth = GaugeMetricFamily("labserver_queue_depth", "Jobs that wait.", labels=["pool"])
+        busy = GaugeMetricFamily("labserver_workers_busy", "Workers at work.", labels=["pool"])
+        for name, pool in snapshot.pools.items():
+            depth.add_metric([name], pool.waiting)
+            busy.add_metric([name], pool.busy)
+        yield requests
+        yield depth
+        yield busy
+        yield CounterMetricFamily(
+            "labserver_wasted_seconds",
+            "Worker time spent on jobs whose request had ended.",
+            value=snapshot.ledger.wasted_s,
+        )
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing: the names are known from a scrape, and registering must not take one."""
+        return []
