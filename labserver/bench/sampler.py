@@ -51,6 +51,16 @@ class ResourceSampler:
         self._ended.set()
         self._thread.join()
 
+    def tree_cpu_s(self) -> float:
+        """CPU seconds of the server and all its children so far, living or ended; 0 unwatched."""
+        if self._server is None:
+            return 0.0
+        used_s = sum(self._server.cpu_times()[:4])  # user, system, and those of ended children
+        for child in self._server.children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                used_s += sum(child.cpu_times()[:4])
+        return float(used_s)
+
     def _run(self) -> None:
         around: dict[str, float] = {}
         with suppress(psutil.NoSuchProcess):  # the server has ended, and with it what we watch
