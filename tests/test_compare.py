@@ -88,6 +88,10 @@ def test_a_contender_is_a_piece_of_the_gallery_or_flags() -> None:
     assert original.path == "/gallery/original/put"
     assert original.settings.gallery
     assert original.settings.pdf_workers == 3
+    pdfium = Settings(engine="pdfium", pdf_workers=3)
+    assert contender("original", pdfium).settings.engine == "poppler"
+    assert contender("original", pdfium).settings.pdf_workers == 3
+    assert contender("--engine pdfium", settings).settings.engine == "pdfium"
     shared = contender("--dispatch shared --pdf-queue-size=5", settings)
     assert shared.path == "/put"
     assert shared.settings.dispatch == "shared"

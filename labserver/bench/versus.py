@@ -39,8 +39,11 @@ def contender(text: str, settings: Settings) -> Contender:
 
     Flags change `settings`. Raises StartupError for what is neither.
     """
+    asked = {name: getattr(settings, name) for name in settings.model_fields_set}
     if text in GALLERY:
-        served = settings.model_copy(update={"gallery": True})
+        if settings.engine == "pdfium":  # which cannot run in the gallery's threads
+            asked = asked | {"engine": "poppler", "runner": "auto"}
+        served = Settings.of(**(asked | {"gallery": True}))
         return Contender(text, served, f"/gallery/{text}/put")
     if not text.startswith("--"):
         raise StartupError(
@@ -48,7 +51,9 @@ def contender(text: str, settings: Settings) -> Contender:
             'in quotes, such as "--dispatch shared"'
         )
     changed = _parse(text)
-    served = Settings.of(**(settings.model_dump() | changed))
+    if "engine" in changed and "runner" not in changed:
+        asked["runner"] = "auto"  # it goes with the engine
+    served = Settings.of(**(asked | changed))
     name = "-".join(str(value) for value in changed.values()) or "same"
     return Contender(name.replace("/", "-"), served)
 
