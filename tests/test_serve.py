@@ -316,3 +316,16 @@ def test_a_launch_that_fails_says_what_the_server_said(tmp_path: Path) -> None:
 def test_an_interrupt_for_the_owner_does_not_reach_the_server(tmp_path: Path) -> None:
     with launch(Settings(engine="sleep", output_dir=tmp_path)) as server:
         assert os.getpgid(server.pid) != os.getpgid(0)
+
+
+def test_a_launched_server_has_the_settings_it_was_given_and_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(engine="sleep", token="secret", output_dir=tmp_path)
+    monkeypatch.setenv("LABSERVER_PDF_WORKERS", "3")
+    with launch(settings) as server:
+        assert httpx.get(f"{server.url}/stats").status_code == 401
+        bearer = {"Authorization": "Bearer secret"}
+        stats = httpx.get(f"{server.url}/stats", headers=bearer).json()
+        assert stats["pools"]["pdf"]["workers"] == 8
+        assert "secret" not in " ".join(psutil.Process(server.pid).cmdline())

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -18,7 +19,7 @@ from typing import IO, Any, Self
 import psutil
 
 from labserver.errors import LaunchError
-from labserver.settings import Settings
+from labserver.settings import ENV_PREFIX, Settings
 
 READY_WITHIN_S = 30.0
 LOG_TAIL_LINES = 8
@@ -66,11 +67,12 @@ def launch(settings: Settings | None = None, *, log: Path | None = None) -> Serv
     `settings` decide all but the port; the log goes to `log`, or to a temporary file. Raises
     LaunchError, with the end of the log, when the server does not get ready in 30 s.
     """
-    args = (settings or Settings()).model_copy(update={"port": 0, "stdin_guard": True}).args()
+    settings = (settings or Settings()).model_copy(update={"port": 0, "stdin_guard": True})
     log = log or Path(tempfile.mkdtemp(prefix="labserver-log-")) / "server.log"
     with log.open("wb") as log_file:
         process = subprocess.Popen(
-            [sys.executable, "-m", "labserver", "serve", *args],
+            [sys.executable, "-m", "labserver", "serve", *settings.args()],
+            env=_environment(settings),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log_file,
@@ -82,6 +84,17 @@ def launch(settings: Settings | None = None, *, log: Path | None = None) -> Serv
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:])
         raise LaunchError(f"the server did not start; its log ends with:\n{tail}")
     return ServerProcess(process, log, json.loads(line))
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """Ours, but of our variables only the token, which must not stand on a command line.
+
+    `settings` have read the others already; left to the server they would count twice.
+    """
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(ENV_PREFIX)}
+    if settings.token is not None:
+        ours[f"{ENV_PREFIX}TOKEN"] = settings.token.get_secret_value()
+    return ours
 
 
 def _own_group() -> dict[str, Any]:
