@@ -13,7 +13,7 @@ from pieces import Pages, Raises, Waits, who
 
 from labserver.errors import InvalidJob, Stopped
 from labserver.jobs.job import Result
-from labserver.jobs.pool import Runner
+from labserver.jobs.runner import Runner
 from labserver.jobs.stop import NS_PER_S, StopToken
 from labserver.runners.process import ProcessRunner
 from labserver.runners.thread import ThreadRunner

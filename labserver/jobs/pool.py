@@ -17,47 +17,25 @@
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Literal, Protocol, Self
+from typing import Literal
 
 from labserver.errors import Stopped
 from labserver.jobs.forecast import Forecast
-from labserver.jobs.job import Job, OnPage, Result, Task
+from labserver.jobs.job import Job
 from labserver.jobs.ledger import Ledger
 from labserver.jobs.line import Line
 from labserver.jobs.outcome import Outcome
-from labserver.jobs.stop import StopToken
+from labserver.jobs.runner import Runner
 from labserver.jobs.trace import Trace
+from labserver.jobs.worker import Worker
 
 log = logging.getLogger(__name__)
 
 Dispatch = Literal["least-busy", "shared"]
-
-
-class Runner(Protocol):
-    """Where the work of a pool runs. Entered before the pool starts, left after it has closed."""
-
-    def __enter__(self) -> Self:
-        """Start what the work needs. Raises StartupError when it cannot be had."""
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """End what was started, whatever it is doing."""
-
-    def prepare_thread(self) -> None:
-        """Called once in each worker thread before its first job."""
-
-    def run(self, task: Task, stop: StopToken, on_page: OnPage) -> Result:
-        """Do the work and return when it has really ended. Raises Stopped when it was stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,21 +52,6 @@ class PoolSnapshot:
     dispatch: Dispatch
     at_work: tuple[bool, ...] = ()
     lines: tuple[int, ...] = ()
-
-
-class Worker:
-    """A worker thread's place: the line it takes from and the job it has."""
-
-    def __init__(self, name: str, line: Line) -> None:
-        self.name = name
-        self.line = line
-        self.job: Job | None = None
-        self.inbox: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-
-    @property
-    def load(self) -> int:
-        """Jobs that stand before a newcomer: those that wait and the one that runs."""
-        return len(self.line) + (self.job is not None)
 
 
 class Pool:

@@ -14,7 +14,8 @@ from labserver.errors import InvalidJob, StartupError
 from labserver.gallery.contract import Exhibit
 from labserver.jobs.job import Task
 from labserver.jobs.ledger import Ledger, LedgerSnapshot
-from labserver.jobs.pool import Pool, PoolSnapshot, Runner
+from labserver.jobs.pool import Pool, PoolSnapshot
+from labserver.jobs.runner import Runner
 from labserver.jobs.stop import NS_PER_S, StopToken
 from labserver.jobs.trace import Trace
 from labserver.runners.process import ProcessRunner
