@@ -87,6 +87,14 @@ def test_the_files_are_small_and_the_same_each_time(
     assert again.read_bytes() == (tmp_path / "plots" / "03-gantt.png").read_bytes()
 
 
+def test_a_server_that_tells_no_times_gets_every_figure_all_the_same(tmp_path: Path) -> None:
+    run = fake_run(tmp_path / "run", (1, 2), 1)
+    for column in ("queue_ms", "process_ms", "total_ms"):
+        run.requests[column] = float("nan")
+    untraced = dataclasses.replace(run, events=run.events.iloc[:0])
+    assert draw_all(untraced, tmp_path / "plots")
+
+
 def test_pyplot_stays_out() -> None:
     program = "import labserver.plots, sys; assert 'matplotlib.pyplot' not in sys.modules"
     subprocess.run([sys.executable, "-W", "error", "-c", program], check=True)
@@ -231,7 +239,7 @@ def test_queue_depth_marks_each_503_and_the_capacity(runs: dict[str, Run]) -> No
     cell = cell_of(run)
     refused = int((run.requests[run.requests["cell"] == cell.cell]["status"] == 503).sum())
     figure = queue_depth(run)
-    assert f"16 PDFs at once: {refused} found the queue full" in texts(figure)
+    assert f"16 PDFs at once: {refused} turned away" in texts(figure)
     assert "capacity K = 6" in texts(figure)
     marks = next(line for line in axes_of(figure).lines if "503" in str(line.get_label()))
     assert len(marks.get_xdata()) == refused

@@ -95,5 +95,5 @@ def _title(rows: pd.DataFrame, deadline_s: float) -> str:
         return f"No request of {len(rows)} completed"
     if len(done) == len(rows):
         return f"All {len(rows)} requests completed, the last after {number(done.max())} s"
-    refused = f", {full} found the queue full" if full else ""
+    refused = f", {full} turned away" if full else ""
     return share + refused + (f", {late} passed their deadline" if late else "")

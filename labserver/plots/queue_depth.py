@@ -54,11 +54,12 @@ def _draw_cell(ax: Axes, run: Run, cell: Cell) -> None:
     highest = int((steps["waiting"] + steps["busy"]).max())
     capacity = _capacity(ax, run, highest)
     ax.set_xlim(0, 1.01 * (until_s - cell.started_s))
-    ax.set_ylim(0, 1.25 * max(highest, capacity if capacity <= 2 * highest else 0))
+    ax.set_ylim(0, 1.3 * max(highest, capacity if capacity <= 2 * highest else 0))
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_xlabel(f"time since the cell {cell.cell} began, s")
     ax.set_ylabel("jobs in the pool")
-    ax.legend(loc="upper right", ncols=2)
+    below_ticks = 0.94 if refused else 1.0  # each 503 is a tick along the top
+    ax.legend(loc="upper right", ncols=3, bbox_to_anchor=(1.0, below_ticks))
     entitle(ax, _title(steps, said(run, cell), refused), _subtitle(steps, told, until_s, capacity))
 
 
@@ -120,7 +121,7 @@ def _capacity(ax: Axes, run: Run, highest: int) -> int:
 def _title(steps: pd.DataFrame, load: str, refused: int) -> str:
     waiting, busy = int(steps["waiting"].max()), int(steps["busy"].max())
     if refused:
-        return f"{load}: {refused} found the queue full, 503"
+        return f"{load}: {refused} turned away, 503"
     if waiting:
         return f"{load}: up to {busy} run and {waiting} wait for a worker"
     return f"{load}: up to {busy} run, none waits in the queue"

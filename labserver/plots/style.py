@@ -57,7 +57,7 @@ class Ink:
 INK = {
     "200": Ink("200 completed", "#00507F", "", "o"),
     "429": Ink("429 your quota", "#F0E442", "..", "D"),
-    "503": Ink("503 queue full", "#E69F00", "//", "s"),
+    "503": Ink("503 turned away", "#E69F00", "//", "s"),
     "504": Ink("504 deadline passed", "#D55E00", "\\\\", "X"),
     "other": Ink("failed or no answer", "#8A8A8A", "++", "v"),
     "wasted": Ink("work for nobody", "#CC79A7", "////", "P"),

@@ -25,10 +25,11 @@ def time_bars(run: Run, ax: Axes | None = None) -> Figure:
     with canvas(run, ax) as axes:
         table = summary(run)
         table = table[table["200"] > 0]
-        if len(table):
-            _draw(axes, table)
+        timed = table.dropna(subset=list(PARTS))
+        if len(timed):
+            _draw(axes, timed)
         else:
-            say(axes, "no completed request")
+            say(axes, "the server told no times" if len(table) else "no completed request")
     return figure_of(axes)
 
 
