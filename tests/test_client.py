@@ -63,6 +63,14 @@ def test_a_completed_job_is_recorded_with_the_servers_own_times() -> None:
     assert (record.attempt, record.first) == (1, record.request)
 
 
+def test_without_the_header_the_answers_own_times_are_taken() -> None:
+    async def handler(request: web.Request) -> web.Response:
+        return web.json_response({"data": {"id": "abc", "result": RESULT}})
+
+    record = record_of(handler)
+    assert (record.queue_ms, record.process_ms, record.total_ms) == (12, 345, 357)
+
+
 def test_it_was_sent_before_the_server_had_it() -> None:
     arrived_ns = []
 

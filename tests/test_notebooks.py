@@ -143,13 +143,13 @@ class Kernel:
         return self.launched
 
     def end(self) -> None:
-        """End the kernel, and kill what it left behind."""
+        """End the kernel, wait for what ends with it, and kill what does not."""
         left = self.launched + descendants(self.process)
         self.client.stop_channels()
         self.manager.shutdown_kernel(now=True)
-        for process in left:
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
+        _, stayed = psutil.wait_procs(left, timeout=PATIENCE_S)
+        for process in stayed:
+            process.kill()
 
 
 LAUNCH_AND_POST = """

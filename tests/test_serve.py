@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -329,3 +330,25 @@ def test_a_launched_server_has_the_settings_it_was_given_and_no_others(
         stats = httpx.get(f"{server.url}/stats", headers=bearer).json()
         assert stats["pools"]["pdf"]["workers"] == 8
         assert "secret" not in " ".join(psutil.Process(server.pid).cmdline())
+
+
+def test_a_log_that_nobody_asked_for_goes_with_its_server(tmp_path: Path) -> None:
+    before = set(Path(tempfile.gettempdir()).glob("labserver-log-*"))
+    with launch(Settings(engine="sleep", output_dir=tmp_path)) as server:
+        assert "serve ready" in server.log.read_text()
+    assert not server.log.parent.exists()
+    with pytest.raises(LaunchError):
+        launch(Settings(sample=tmp_path / "no-such.pdf"))
+    assert set(Path(tempfile.gettempdir()).glob("labserver-log-*")) <= before
+
+
+def test_an_interrupt_while_a_server_starts_leaves_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(process: object) -> bytes:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("labserver.bench.launch._ready_line", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        launch(Settings(engine="sleep", output_dir=tmp_path))
+    assert not children_of(os.getpid())

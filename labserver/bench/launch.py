@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -23,13 +24,21 @@ from labserver.settings import ENV_PREFIX, Settings
 
 READY_WITHIN_S = 30.0
 LOG_TAIL_LINES = 8
+FAILED_START_S = 2.0
 
 
 class ServerProcess:
     """A running server; a context manager, and in a notebook also just an object with `stop()`."""
 
-    def __init__(self, process: subprocess.Popen[bytes], log: Path, ready: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        log: Path,
+        ready: dict[str, Any],
+        keeping: ExitStack | None = None,
+    ) -> None:
         self._process = process
+        self._keeping = keeping or ExitStack()
         self.log = log
         self.url: str = ready["url"]
         self.pid: int = ready["pid"]
@@ -56,21 +65,43 @@ class ServerProcess:
         return self._process.poll() is None
 
     def stop(self, timeout_s: float = 10.0) -> int:
-        """End the server without a grace and wait for it; returns its exit status."""
+        """End the server without a grace and wait for it; returns its exit status.
+
+        A log that was not asked for goes with it.
+        """
         _end(self._process, timeout_s)
+        self._keeping.close()
         return self._process.returncode
 
 
 def launch(settings: Settings | None = None, *, log: Path | None = None) -> ServerProcess:
     """Start `python -m labserver` on a free port and wait until it is ready.
 
-    `settings` decide all but the port; the log goes to `log`, or to a temporary file. Raises
-    LaunchError, with the end of the log, when the server does not get ready in 30 s.
+    `settings` decide all but the port; the log goes to `log`, or to a file that is removed when the
+    server is stopped. Raises LaunchError, with the end of the log, when the server does not get
+    ready in 30 s.
     """
     settings = (settings or Settings()).model_copy(update={"port": 0, "stdin_guard": True})
-    log = log or Path(tempfile.mkdtemp(prefix="labserver-log-")) / "server.log"
+    with ExitStack() as started:
+        if log is None:
+            folder = tempfile.TemporaryDirectory(prefix="labserver-log-")
+            log = Path(started.enter_context(folder)) / "server.log"
+        process = _start(settings, log)
+        # Interrupted while it starts, it ends as well.
+        starting = started.enter_context(ExitStack())
+        starting.callback(_end, process, FAILED_START_S)
+        line = _ready_line(process)
+        if not line:
+            starting.close()
+            tail = "\n".join(log.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:])
+            raise LaunchError(f"the server did not start; its log ends with:\n{tail}")
+        starting.pop_all()
+        return ServerProcess(process, log, json.loads(line), started.pop_all())
+
+
+def _start(settings: Settings, log: Path) -> subprocess.Popen[bytes]:
     with log.open("wb") as log_file:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, "-m", "labserver", "serve", *settings.args()],
             env=_environment(settings),
             stdin=subprocess.PIPE,
@@ -78,12 +109,6 @@ def launch(settings: Settings | None = None, *, log: Path | None = None) -> Serv
             stderr=log_file,
             **_own_group(),
         )
-    line = _ready_line(process)
-    if not line:
-        _end(process, timeout_s=0.0)
-        tail = "\n".join(log.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:])
-        raise LaunchError(f"the server did not start; its log ends with:\n{tail}")
-    return ServerProcess(process, log, json.loads(line))
 
 
 def _environment(settings: Settings) -> dict[str, str]:

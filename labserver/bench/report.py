@@ -91,14 +91,22 @@ def provenance(run: Run) -> list[str]:
         f"{info.machine['cpu']}, {info.machine['cores']} cores",
         *([info.client["load"]] if info.kind == "load" else []),
         document["name"] + (f" ({document['pages']} pages)" if document["pages"] else ""),
-        f"{server['engine']}, {server['runner']} runner, {server['dpi']} dpi"
-        if server["engine"]
-        else "a server that ran already",
+        _served_by(run),
         f"{server[f'{pool}_workers']} workers, {server['dispatch']}, "
         f"queue {server[f'{pool}_queue_size']} a worker",
         *([f"deadline {timeout_s:g} s"] if timeout_s else []),
         f"{info.mode}, seed {info.seed}, n = {len(run.measured)}, {info.started_at[:10]}",
     ]
+
+
+def _served_by(run: Run) -> str:
+    """What did the work: an engine and a runner, unless it went another way."""
+    server, path = run.info.server, run.info.client.get("path", "/put")
+    if path != "/put":
+        return f"by {path}, {server['dpi']} dpi"
+    if not server["engine"]:
+        return "a server that ran already"
+    return f"{server['engine']}, {server['runner']} runner, {server['dpi']} dpi"
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -194,7 +202,7 @@ def _livez_note(health: Health) -> str:
 
 def _reply_note(reply_ms: pd.Series[float]) -> str:
     if reply_ms.empty:
-        return "end of work to reply: no completed job"
+        return "end of work to reply: no completed job in the trace"
     return (
         f"end of work to reply, at the client: median {reply_ms.median():.1f} ms, "
         f"max {reply_ms.max():.1f} ms ({len(reply_ms)} jobs)"

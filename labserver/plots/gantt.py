@@ -34,7 +34,7 @@ def _draw_cell(ax: Axes, run: Run, cell: Cell) -> None:
     told = jobs_of(run.events, cell)
     ran = told.dropna(subset=["start_s"])
     if ran.empty:
-        say(ax, f"no job ran in cell {cell.cell}")
+        say(ax, f"the trace has no job that ran in {cell.cell}")
         return
     ran = ran.assign(
         row=ran["worker"].str.extract(r"(\d+)$", expand=False).astype(int),

@@ -44,7 +44,7 @@ def queue_depth(run: Run, ax: Axes | None = None, *, cell: str | None = None) ->
 def _draw_cell(ax: Axes, run: Run, cell: Cell) -> None:
     told = jobs_of(run.events, cell)
     if told.empty:
-        say(ax, f"no job was let in in cell {cell.cell}")
+        say(ax, f"the trace has no job let in in {cell.cell}")
         return
     from_s, until_s = float(told["submit_s"].min()), float(told["left_s"].max())
     steps = depth(run.events, str(told["pool"].iloc[0]))

@@ -155,7 +155,7 @@ def _title(means: pd.Series[float], given: Calibration | None) -> str:
 
 def _subtitle(given: Calibration | None) -> str:
     if given is None:
-        return "no completed job at N = 1, so no S and no model"
+        return "no service time at N = 1, so no S and no model"
     of = f"min({given.workers} workers, {given.cores} cores)" if given.cores else "the workers"
     jobs = f"{given.n} job" + "s" * (given.n > 1)
     return f"S = {number(given.service_s)} s (mean of {jobs} at N = 1), m = {given.servers} = {of}"
