@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import functools
-import inspect
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from labserver import __version__
 from labserver.bench.records import Arrivals, JobType, Policy
 from labserver.errors import LabError, StartupError
-from labserver.settings import ENV_PREFIX, Settings
+from labserver.flags import with_settings
+from labserver.settings import Settings
 
 if TYPE_CHECKING:
     from labserver.bench.compare import Comparison
@@ -28,49 +26,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-
-def with_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command a flag for each field of Settings in place of its parameter `settings`."""
-
-    @functools.wraps(command)
-    def run(context: typer.Context, **arguments: Any) -> None:
-        flags = {name: arguments.pop(name) for name in Settings.model_fields}
-        # Only those that were given: Settings knows which of its fields were asked for.
-        asked = {name: flag for name, flag in flags.items() if _given(context, name)}
-        command(settings=Settings.of(**asked), **arguments)
-
-    own = inspect.signature(command, eval_str=True).parameters.values()
-    flags = [_flag(name) for name in Settings.model_fields]
-    context = inspect.Parameter(
-        "context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context
-    )
-    parameters = [context] + [p for p in own if p.name != "settings"] + flags
-    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    return run
-
-
-def _given(context: typer.Context, name: str) -> bool:
-    source = context.get_parameter_source(name)
-    return source is not None and source.name != "DEFAULT"
-
-
-def _flag(name: str) -> inspect.Parameter:
-    field = Settings.model_fields[name]
-    flag = "--" + name.replace("_", "-")
-    option = typer.Option(
-        f"{flag}/{flag.replace('--', '--no-', 1)}" if field.annotation is bool else flag,
-        help=field.description,
-        envvar=f"{ENV_PREFIX}{name.upper()}",
-        show_envvar=False,
-        rich_help_panel=f"Server (each is also a variable: {ENV_PREFIX}PDF_WORKERS=4)",
-    )
-    return inspect.Parameter(
-        name,
-        inspect.Parameter.KEYWORD_ONLY,
-        default=field.default,
-        annotation=Annotated[field.annotation, option],
-    )
 
 
 @app.command()
@@ -252,10 +207,15 @@ def _token(settings: Settings) -> str | None:
 
 @app.command()
 def plot(
-    run: Annotated[Path, typer.Argument(help="A run's folder, such as results/NAME.")],
+    run: Annotated[
+        Path, typer.Argument(help="A run's folder, such as results/NAME, or a folder of runs.")
+    ],
 ) -> None:
-    """Draw a saved run's figures again."""
-    draw(run)
+    """Draw a saved run's figures again; of a folder of runs, each one's and those of them all."""
+    if (run / "run.json").exists():
+        draw(run)
+    else:
+        draw_several(run)
 
 
 def draw(folder: Path) -> None:
@@ -264,6 +224,18 @@ def draw(folder: Path) -> None:
     from labserver.plots import draw_all
 
     for path in draw_all(read_run(folder), folder / "plots"):
+        print(path)
+
+
+def draw_several(folder: Path) -> None:
+    """Draw the figures of each run below `folder` and of them all, and print where each is."""
+    from labserver.bench.store import read_runs
+    from labserver.plots import draw_study
+
+    runs = read_runs(folder)
+    for run in runs:
+        draw(run.path)
+    for path in draw_study(runs, folder / "plots"):
         print(path)
 
 

@@ -21,7 +21,8 @@ MAY_IMPORT = {
     "theory": {"errors"},
     "bench": {"errors", "settings", "theory"},
     "plots": {"errors", "settings", "bench", "theory"},
-    "cli": {"errors", "settings", "server", "bench", "plots"},
+    "flags": {"errors", "settings"},
+    "cli": {"errors", "settings", "flags", "server", "bench", "plots"},
     "__main__": {"cli"},
     "__init__": set(),
 }  # fmt: skip
