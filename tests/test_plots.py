@@ -16,8 +16,9 @@ from matplotlib.figure import Figure
 
 from labserver.bench.cells import Calibration, calibrate, cell_of, throughputs
 from labserver.bench.report import summary
-from labserver.bench.store import Run
+from labserver.bench.store import Run, read_runs
 from labserver.bench.timeline import jobs_of
+from labserver.errors import RunFormatError
 from labserver.plots import (
     FIGURES,
     draw_all,
@@ -29,7 +30,7 @@ from labserver.plots import (
     throughput,
     time_bars,
 )
-from labserver.plots.style import INK, LOOK
+from labserver.plots.style import INK, LOOK, canvas, figure_of
 from labserver.plots.throughput import burst_throughput
 
 TIGHT = House(workers=2, queue_size=2, timeout_s=9)
@@ -69,8 +70,8 @@ def texts(figure: Figure) -> str:
 
 @pytest.mark.parametrize("shape", [*RUNS, "no data", "no cell"])
 def test_every_figure_is_drawn_from_any_run(runs: dict[str, Run], shape: str) -> None:
-    for draw in FIGURES.values():
-        figure = draw(runs[shape])
+    for drawing in FIGURES.values():
+        figure = drawing.draw(runs[shape])
         figure.draw_without_rendering()
         assert texts(figure)
 
@@ -80,7 +81,8 @@ def test_the_files_are_small_and_the_same_each_time(
     runs: dict[str, Run], shape: str, tmp_path: Path
 ) -> None:
     paths = draw_all(runs[shape], tmp_path / "plots")
-    assert [path.name for path in paths] == [f"{name}.png" for name in FIGURES]
+    suiting = [name for name, drawing in FIGURES.items() if drawing.suits(runs[shape])]
+    assert [path.stem for path in paths] == suiting
     assert max(path.stat().st_size for path in paths) < 120_000
     again = tmp_path / "again.png"
     save(gantt(runs[shape]), again)
@@ -111,7 +113,7 @@ def test_a_notebook_shows_a_figure_by_itself(runs: dict[str, Run]) -> None:
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_says_where_it_comes_from(runs: dict[str, Run], name: str) -> None:
-    said = texts(FIGURES[name](runs["1 to 16"]))
+    said = texts(FIGURES[name].draw(runs["1 to 16"]))
     for phrase in ("Synthetic CPU, 2 cores", "synthetic.pdf", "seed 1", "n = 272", "custom"):
         assert phrase in said
     assert "SIMULATED WORK" in said
@@ -119,15 +121,15 @@ def test_a_figure_says_where_it_comes_from(runs: dict[str, Run], name: str) -> N
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_only_an_invalid_run_is_stamped(runs: dict[str, Run], name: str) -> None:
-    assert "INVALID" in texts(FIGURES[name](runs["refused and late"]))
-    assert "INVALID" not in texts(FIGURES[name](runs["sweep"]))
+    assert "INVALID" in texts(FIGURES[name].draw(runs["refused and late"]))
+    assert "INVALID" not in texts(FIGURES[name].draw(runs["sweep"]))
 
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_can_be_part_of_another(runs: dict[str, Run], name: str) -> None:
     figure = Figure()
     left, _ = figure.subplots(1, 2)
-    assert FIGURES[name](runs["sweep"], ax=left) is figure
+    assert FIGURES[name].draw(runs["sweep"], ax=left) is figure
     assert left.has_data()
     assert "seed 1" not in texts(figure)
 
@@ -270,3 +272,17 @@ def test_bars_are_stacked_up_to_the_mean_latency(runs: dict[str, Run]) -> None:
     done = run.measured
     assert tops[0] == pytest.approx(list(done.groupby("concurrency")["process_ms"].mean() / 1000))
     assert tops[-1] == pytest.approx(list(done.groupby("concurrency")["latency_s"].mean()))
+
+
+def test_several_runs_share_one_footer(tmp_path: Path) -> None:
+    for name, levels in (("a", (1, 2)), ("b", (1,))):
+        fake_run(tmp_path / name, levels, 1)
+    with canvas(read_runs(tmp_path)) as ax:
+        said = texts(figure_of(ax))
+    assert "Synthetic CPU, 2 cores" in said
+    assert "2 runs, n = 4" in said
+
+
+def test_a_folder_without_a_run_says_so(tmp_path: Path) -> None:
+    with pytest.raises(RunFormatError, match="nor a folder of such"):
+        read_runs(tmp_path)

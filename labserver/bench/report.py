@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import math
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -97,6 +98,13 @@ def provenance(run: Run) -> list[str]:
         *([f"deadline {timeout_s:g} s"] if timeout_s else []),
         f"{info.mode}, seed {info.seed}, n = {len(run.measured)}, {info.started_at[:10]}",
     ]
+
+
+def provenance_of(runs: Sequence[Run]) -> list[str]:
+    """The phrases that the provenances of several runs have in common, and how many there are."""
+    first, *others = map(provenance, runs)
+    common = [phrase for phrase in first if all(phrase in other for other in others)]
+    return [*common, f"{len(runs)} runs, n = {sum(len(run.measured) for run in runs)}"]
 
 
 def _served_by(run: Run) -> str:

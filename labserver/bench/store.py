@@ -111,6 +111,16 @@ def read_run(folder: Path | str) -> Run:
     return Run(path=folder, info=info, **tables)
 
 
+def read_runs(folder: Path | str) -> list[Run]:
+    """The finished runs in the folders below `folder`, by name: a study, whose runs differ in one
+    thing. Raises RunFormatError when there is none.
+    """
+    runs = [read_run(file.parent) for file in sorted(Path(folder).glob("*/run.json"))]
+    if not runs:
+        raise RunFormatError(f"{folder} is not a finished run, nor a folder of such: no run.json")
+    return runs
+
+
 def read_table(path: Path, columns: Iterable[str]) -> pd.DataFrame:
     """Read a table: text stays text ("" when empty), the rest is numbers (NaN when empty)."""
     columns = list(columns)

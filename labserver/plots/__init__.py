@@ -1,9 +1,11 @@
-"""The figures of a saved run: each a function of its data, none needs a server or a display."""
+"""The figures of saved runs: each a function of their data, none needs a server or a display."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from matplotlib.figure import Figure
 
@@ -18,28 +20,54 @@ from labserver.plots.style import save
 from labserver.plots.throughput import throughput
 from labserver.plots.time_bars import time_bars
 
-FIGURES: dict[str, Callable[[Run], Figure]] = {
-    "01-throughput": throughput,
-    "02-latency": latency,
-    "03-gantt": gantt,
-    "04-queue": queue_depth,
-    "11-latency-ecdf": latency_ecdf,
-    "12-time-bars": time_bars,
-}
-# These are drawn over a concurrency, which an open loop does not have.
-CLOSED = {"01-throughput", "02-latency", "12-time-bars"}
-
 __all__ = [
-    "FIGURES", "comparison", "draw_all", "gantt", "latency", "latency_ecdf", "queue_depth", "save",
-    "throughput", "time_bars",
+    "FIGURES", "STUDIES", "comparison", "draw_all", "draw_study", "gantt", "latency",
+    "latency_ecdf", "queue_depth", "save", "throughput", "time_bars",
 ]  # fmt: skip
+
+Data = TypeVar("Data")
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing(Generic[Data]):
+    """A figure, and whether the data has what it shows."""
+
+    draw: Callable[[Data], Figure]
+    suits: Callable[[Data], bool] = lambda _: True
+
+
+def is_closed(run: Run) -> bool:
+    """Whether the run's cells have a concurrency."""
+    return not is_open(run)
+
+
+FIGURES: dict[str, Drawing[Run]] = {
+    "01-throughput": Drawing(throughput, is_closed),
+    "02-latency": Drawing(latency, is_closed),
+    "03-gantt": Drawing(gantt),
+    "04-queue": Drawing(queue_depth),
+    "11-latency-ecdf": Drawing(latency_ecdf),
+    "12-time-bars": Drawing(time_bars, is_closed),
+}
+
+# Of several runs, which differ in one thing.
+STUDIES: dict[str, Drawing[Sequence[Run]]] = {}
 
 
 def draw_all(run: Run, folder: Path) -> list[Path]:
-    """Draw every figure of the run into `folder`, made if not there; returns the PNG files."""
+    """Draw each figure that the run has data for into `folder`; returns the PNG files."""
+    return _draw(FIGURES, run, folder)
+
+
+def draw_study(runs: Sequence[Run], folder: Path) -> list[Path]:
+    """Draw each figure of several runs that these have data for; returns the PNG files."""
+    return _draw(STUDIES, runs, folder)
+
+
+def _draw(drawings: Mapping[str, Drawing[Data]], data: Data, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
-    names = [name for name in FIGURES if name not in CLOSED or not is_open(run)]
-    paths = [folder / f"{name}.png" for name in names]
-    for name, path in zip(names, paths, strict=True):
-        save(FIGURES[name](run), path)
+    fitting = {name: drawing for name, drawing in drawings.items() if drawing.suits(data)}
+    paths = [folder / f"{name}.png" for name in fitting]
+    for path, drawing in zip(paths, fitting.values(), strict=True):
+        save(drawing.draw(data), path)
     return paths

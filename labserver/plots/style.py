@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from labserver.bench.report import joined, provenance
+from labserver.bench.report import joined, provenance, provenance_of
 from labserver.bench.store import Run
 
 SIZE_IN = (7.2, 4.6)
@@ -100,22 +100,26 @@ class Picture(Figure):
 
 
 @contextmanager
-def canvas(run: Run, ax: Axes | None = None) -> Iterator[Axes]:
-    """Axes to draw the run on: the caller's own, or those of a new Picture with its footer."""
+def canvas(data: Run | Sequence[Run], ax: Axes | None = None) -> Iterator[Axes]:
+    """Axes to draw one run or several on: the caller's own, or those of a new Picture with its
+    footer. They are stamped INVALID if one of the runs is.
+    """
+    runs = [data] if isinstance(data, Run) else list(data)
     with _rc_lock, mpl.rc_context(LOOK):
         if ax is None:
             picture = Picture(figsize=SIZE_IN, layout="constrained", dpi=NOTEBOOK_DPI)
             ax = picture.subplots()
+            told = provenance(runs[0]) if len(runs) == 1 else provenance_of(runs)
             # As a label of the figure it has its room in the layout, which plain text has not.
             picture.supxlabel(
-                "\n".join(joined(provenance(run), 118)),
+                "\n".join(joined(told, 118)),
                 x=0.01,
                 ha="left",
                 fontsize=7.5,
                 color="#555555",
             )
         yield ax
-        if run.info.verdict == "INVALID":
+        if any(run.info.verdict == "INVALID" for run in runs):
             _stamp(ax, "INVALID")
 
 
