@@ -118,13 +118,15 @@ def test_a_raster_cut_off_by_a_full_disk_is_an_error(tmp_path: Path) -> None:
         load_ppm(ppm)
 
 
-def test_a_png_that_cannot_be_written_to_its_end_is_not_there(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mode", MODES)
+def test_a_png_that_cannot_be_written_to_its_end_is_not_there(tmp_path: Path, mode: Mode) -> None:
     cut_off = tmp_path / "cut-off.png"
-    pyvips.Image.gaussnoise(300, 300).cast("uchar").pngsave(str(cut_off))
+    noise = pyvips.Image.gaussnoise(300, 300).cast("uchar")
+    noise.bandjoin([noise, noise]).pngsave(str(cut_off))
     cut_off.write_bytes(cut_off.read_bytes()[:40_000])
     image = pyvips.Image.new_from_file(str(cut_off), access="sequential", fail_on="truncated")
     with pytest.raises(pyvips.Error):
-        save_png(image, tmp_path / "page.png")
+        save_png(image, tmp_path / "page.png", mode)
     assert not (tmp_path / "page.png").exists()
 
 

@@ -30,7 +30,7 @@ from labserver.theory.retries import Retry
 
 SECONDS = float(os.environ.get("SOAK_SECONDS", "6"))
 WARM_UP_S = 4.0
-LOOKS_PER_S = 20
+LOOKS_PER_S = 40
 PATIENCE_S = 20.0
 WORKERS, KEEP_JOBS = 2, 20
 PDF = {"data": "soak", "jobType": "pdf2image"}

@@ -13,7 +13,9 @@ import psutil
 
 from labserver import __version__
 
-PACKAGES = ("fastapi", "uvicorn", "aiohttp", "pdf2image", "pypdfium2", "pyvips", "pyvips-binary")
+PACKAGES = (
+    "fastapi", "uvicorn", "aiohttp", "pdf2image", "pypdfium2", "isal", "pyvips", "pyvips-binary",
+)  # fmt: skip
 
 
 def machine() -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""The rasters that pdftoppm writes, read by libvips where they are: no pixel enters Python."""
+"""The rasters that pdftoppm writes, read by libvips where they are: none is read into Python."""
 
 from __future__ import annotations
 
