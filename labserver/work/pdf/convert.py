@@ -47,7 +47,8 @@ class PdfWork:
         ):
             for page, image in pages:
                 self._check_size(page, (image.width, image.height))
-                save_png(image, folder / f"image.{page:02d}.png", self.png)
+                png = folder / f"image.{page:02d}.png"
+                save_png(image, png, self.png, alone=self.engine == "pdfium")
                 on_page(page)
         count = len(self.document.pages)
         return Result(f"job[pdf2image] finished, nPages={count}", count)
