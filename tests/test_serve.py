@@ -26,6 +26,7 @@ from labserver.errors import LaunchError
 from labserver.settings import Settings
 
 PDF = {"data": "x", "jobType": "pdf2image"}
+JSON = {"Content-Type": "application/json"}
 posix = pytest.mark.skipif(os.name == "nt", reason="signals as POSIX has them")
 
 
@@ -47,6 +48,14 @@ def serving(*flags: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
         process.wait()
         process.stdout.close()
         process.stdin.close()
+
+
+@pytest.fixture
+def simulated(tmp_path: Path) -> Iterator[str]:
+    """The URL of a server whose jobs take no time."""
+    flags = ["--engine", "sleep", "--time-scale", "0", "--output-dir", str(tmp_path)]
+    with serving(*flags) as (_, url):
+        yield url
 
 
 def put_in_background(url: str, count: int = 1) -> list[tuple[threading.Thread, list[int]]]:
@@ -237,12 +246,37 @@ def test_in_a_storm_of_clients_that_hang_up_the_ledger_balances_at_every_moment(
         until(lambda: list((tmp_path / "uploads").iterdir()) == [], "uploads are left")
 
 
-def test_headers_are_bounded(tmp_path: Path) -> None:
-    with serving("--engine", "sleep", "--output-dir", str(tmp_path)) as (_, url):
-        with connected(url) as client:
-            client.sendall(b"GET /livez HTTP/1.1\r\nX-User: " + b"x" * 40_000)  # and no end of it
-            assert client.recv(100).startswith(b"HTTP/1.1 400 ")
-        assert httpx.get(f"{url}/livez", headers={"X-User": "x" * 10_000}).status_code == 200
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"X-User: " + b"x" * 40_000,  # and no end of it
+        b"X-User: " + b"x" * 40_000 + b"\r\n\r\n",
+        b"".join(b"X-%d: 1\r\n" % n for n in range(8_000)),
+    ],
+    ids=["endless", "long", "many"],
+)
+def test_headers_are_bounded(simulated: str, head: bytes) -> None:
+    with connected(simulated) as client:
+        client.sendall(b"GET /livez HTTP/1.1\r\n" + head)
+        assert client.recv(100).startswith(b"HTTP/1.1 400 ")
+
+
+def test_only_headers_count_as_headers(simulated: str) -> None:
+    """Not a body, whether it comes with them or not, nor the request before on a connection."""
+    body = json.dumps({"data": "x" * 50_000}).encode()
+    with httpx.Client(base_url=simulated, trust_env=False) as client:
+        for _ in range(2):
+            assert client.post("/put", content=body, headers=JSON).status_code == 200
+            assert client.get("/livez", headers={"X-User": "x" * 20_000}).status_code == 200
+    head = "POST /put HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: "
+    request = f"{head}{len(body)}\r\n\r\n".encode() + body
+    with connected(simulated) as client:
+        client.sendall(request + request)
+        answers = b""
+        while answers.count(b"HTTP/1.1 200 OK") < 2:
+            more = client.recv(65_536)
+            assert more, answers[:200]
+            answers += more
 
 
 def test_what_others_can_reach_wants_a_token_or_a_word(tmp_path: Path) -> None:

@@ -39,13 +39,13 @@ async def answer(request: Request, pool: Pool, job: Job) -> Job:
         if job.outcome is None:
             await _wait(request.receive, pool, job)
     finally:
-        # However this is left, cancelled included, no job stays behind without an owner.
-        pool.withdraw(job, Outcome.ABANDONED, Outcome.ABANDONED)
+        if job.outcome is None:  # cancelled: no job stays behind without an owner
+            pool.withdraw(job, Outcome.ABANDONED, Outcome.ABANDONED)
     assert job.outcome is not None
     state.metrics.job_ended(job)
     if job.started_ns:
         state.drain_rates[pool.name].job_ended(job.process_ms / MS_PER_S)
-    _log(request.url.path[1:], job)
+    _log(request.scope["path"][1:], job)
     if job.outcome is not Outcome.COMPLETED:
         raise JOB_ERRORS[job.outcome](
             job_id=job.id,
