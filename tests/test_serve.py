@@ -366,14 +366,16 @@ def test_a_launched_server_has_the_settings_it_was_given_and_no_others(
         assert "secret" not in " ".join(psutil.Process(server.pid).cmdline())
 
 
-def test_a_log_that_nobody_asked_for_goes_with_its_server(tmp_path: Path) -> None:
-    before = set(Path(tempfile.gettempdir()).glob("labserver-log-*"))
-    with launch(Settings(engine="sleep", output_dir=tmp_path)) as server:
+def test_a_log_that_nobody_asked_for_goes_with_its_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with launch(Settings(engine="sleep", output_dir=tmp_path / "out")) as server:
         assert "serve ready" in server.log.read_text()
-    assert not server.log.parent.exists()
+        assert server.log.is_relative_to(tmp_path)
     with pytest.raises(LaunchError):
         launch(Settings(sample=tmp_path / "no-such.pdf"))
-    assert set(Path(tempfile.gettempdir()).glob("labserver-log-*")) <= before
+    assert not list(tmp_path.glob("labserver-log-*"))
 
 
 def test_an_interrupt_while_a_server_starts_leaves_none(

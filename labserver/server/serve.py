@@ -77,7 +77,7 @@ class DrainingServer(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to accept, then print the ready line."""
         await super().startup(sockets)
-        # What is there now stays; a full collection that went through it held the loop up for 30 ms.
+        # What is there now stays; to go through it held the loop up for 30 ms at a collection.
         gc.collect()
         gc.freeze()
         self._loop = asyncio.get_running_loop()
