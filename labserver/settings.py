@@ -91,6 +91,11 @@ class Settings(BaseSettings):
     time_scale: Annotated[float, Ge(0)] = _flag(
         1.0, "Factor on the times of simulated work; 0 makes it free."
     )
+    service: Annotated[str, MinLen(1)] = _flag(
+        "fixed",
+        "Times of simulated documents: fixed (6 s), exponential (6 s on average), or a text file "
+        "with one time in seconds a line, to be drawn from.",
+    )
     rate_limit: Rate = _flag(
         "60/minute",
         "Jobs that one user may ask for in a time, such as 60/minute or 5/second: 429 for the one "

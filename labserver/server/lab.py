@@ -24,12 +24,13 @@ from labserver.server.inspector import Inspector
 from labserver.settings import Settings
 from labserver.work.message import message_work
 from labserver.work.pdf import scratch
-from labserver.work.pdf.convert import SIMULATED_DOCUMENT_S, Engine, PdfWork, Preparation, SleepWork
+from labserver.work.pdf.convert import Engine, PdfWork, Preparation, SleepWork
 from labserver.work.pdf.document import Document
 from labserver.work.pdf.inspect import inspect
 from labserver.work.pdf.limits import Limits
 from labserver.work.pdf.output import Output
 from labserver.work.pdf.ulimit import bounded_poppler
+from labserver.work.service import service_time
 
 NEVER_NS = 86_400 * NS_PER_S
 
@@ -52,6 +53,7 @@ class Lab:
         self.draining = False
         self.output = Output(settings.output_dir.resolve() / "pdf2image", settings.keep_jobs)
         self._random = random.Random()
+        self._simulated_s = service_time(settings.service, settings.time_scale, self._random)
         self.limits = Limits.of(settings)
         self._runners: list[Runner] = []
         self.pdf = self._pool("pdf", settings.pdf_workers, settings.pdf_queue_size)
@@ -112,7 +114,7 @@ class Lab:
     def sample_task(self, job_id: str) -> Task:
         """The work of a `pdf2image` job on the server's own sample."""
         if self._sample is None:
-            return SleepWork(SIMULATED_DOCUMENT_S * self.settings.time_scale)
+            return SleepWork(self._simulated_s())
         return self._pdf_work(job_id, self._sample, self.settings.dpi)
 
     def upload_task(self, job_id: str, path: Path, dpi: int | None) -> Task:

@@ -18,8 +18,6 @@ from labserver.work.pdf.ulimit import bound_own_memory
 
 Engine = Literal["poppler", "pdfium"]
 
-SIMULATED_DOCUMENT_S = 6.0
-
 
 @dataclass(frozen=True, slots=True)
 class PdfWork:
