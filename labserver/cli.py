@@ -51,7 +51,9 @@ def sweep(
         str | None,
         typer.Option(help="Open loop instead, at rates in units of the capacity: 0.5,0.8,1.2."),
     ] = None,
-    seconds: Annotated[float, typer.Option(help="With --rate: how long each is kept up.")] = 30.0,
+    seconds: Annotated[
+        str, typer.Option(help="With --rate: how long each is kept up, or a time for each: 5,9,20.")
+    ] = "30",
     arrivals: Annotated[
         Arrivals, typer.Option(help="With --rate: a Poisson process, or one each 1/rate.")
     ] = "poisson",

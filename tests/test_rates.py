@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from labserver.bench.cells import calibrate
-from labserver.bench.rates import RatePlan, busy_rate_per_s, pool_of, rate_plan_of
+from labserver.bench.load import ClosedLoop
+from labserver.bench.rates import RatePlan, busy_rate_per_s, crowd, pool_of, rate_plan_of
 from labserver.bench.records import Request
 from labserver.bench.report import Report
 from labserver.bench.sweep import sweep
@@ -53,11 +54,31 @@ def test_the_pool_of_a_job() -> None:
 
 
 def test_flags_ask_for_rates() -> None:
-    plan = rate_plan_of("1.2,0.5", seconds=9, repeats=None, arrivals="even", seed=3)
+    plan = rate_plan_of("0.5,1.2", seconds="9", repeats=None, arrivals="even", seed=3)
     assert plan == RatePlan((0.5, 1.2), 9, 2, "even", seed=3)
-    for rates in ("x", "0", ""):
-        with pytest.raises(StartupError):
-            rate_plan_of(rates, seconds=9, repeats=1, arrivals="even", seed=3)
+    plan = rate_plan_of("0.5,1.2", seconds="9,4", repeats=1, arrivals="even", seed=3)
+    assert plan.each_s == (9, 4)
+
+
+@pytest.mark.parametrize(
+    ("rates", "seconds"),
+    [("x", "9"), ("0", "9"), ("", "9"), ("1,1", "9"), ("1", "0"), ("1", "x"), ("1,2", "9,9,9")],
+)
+def test_rates_that_make_no_sense_are_refused(rates: str, seconds: str) -> None:
+    with pytest.raises(StartupError):
+        rate_plan_of(rates, seconds=seconds, repeats=1, arrivals="even", seed=3)
+
+
+def test_a_rate_lasts_for_a_time_of_its_own() -> None:
+    loads = RatePlan((0.5, 2), seconds=(3, 1), repeats=2).loads(10)
+    assert {(load.rate_per_s, load.seconds) for load, _ in loads} == {(5, 3), (20, 1)}
+
+
+def test_the_capacity_of_short_jobs_is_taken_from_many_and_of_long_ones_from_a_few() -> None:
+    short, long = [answer(0, 0.01, 10)], [answer(0, 3, 3000)]
+    assert crowd(2, 20, short, for_s=5) == ClosedLoop(4, seconds=5)
+    assert crowd(2, 20, long, for_s=5) == ClosedLoop(4, rounds=3)
+    assert crowd(8, 0, short, for_s=5).clients == 8
 
 
 def test_a_sweep_of_rates_calibrates_itself_and_is_drawn(tmp_path: Path) -> None:

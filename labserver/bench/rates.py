@@ -13,24 +13,26 @@ from tqdm import tqdm
 from labserver.bench.load import Burst, ClosedLoop
 from labserver.bench.openloop import OpenLoop
 from labserver.bench.recording import Recording
-from labserver.bench.records import Arrivals, JobType, Request
+from labserver.bench.records import NS_PER_S, Arrivals, JobType, Request
 from labserver.errors import StartupError
 from labserver.settings import Settings
 
 REPEATS = 2
 ALONE = 3  # jobs, one after the other, that give S
-ROUNDS = 3  # jobs a client while the capacity is measured
+ROUNDS = 3  # jobs a client while the capacity is measured, at least
+CAPACITY_S = 10.0  # how long that takes where jobs are short: times that vary want many of them
 
 
 @dataclass(frozen=True, slots=True)
 class RatePlan:
     """Which rates, in units of the capacity, for how long each, how often, in an order by `seed`.
 
-    Each repeat of a rate has arrivals of its own.
+    `seconds` is one time for all rates, or one for each: a queue near its capacity needs longer
+    than others to show its mean. Each repeat of a rate has arrivals of its own.
     """
 
     rates: tuple[float, ...]
-    seconds: float = 30.0
+    seconds: float | tuple[float, ...] = 30.0
     repeats: int = REPEATS
     arrivals: Arrivals = "poisson"
     job: JobType = "pdf2image"
@@ -38,31 +40,47 @@ class RatePlan:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not self.rates or min(self.rates) <= 0 or self.repeats < 1 or not self.seconds > 0:
-            raise StartupError("a sweep of rates wants rates and seconds above 0, and 1 repeat")
+        if not self.rates or min(self.rates) <= 0 or len(set(self.rates)) < len(self.rates):
+            raise StartupError("a sweep of rates wants rates above 0, each once")
+        if self.repeats < 1:
+            raise StartupError("a sweep of rates wants 1 repeat at least")
+        if len(self.each_s) != len(self.rates) or not min(self.each_s) > 0:
+            raise StartupError("a sweep of rates wants one time above 0 s, or one for each rate")
+
+    @property
+    def each_s(self) -> tuple[float, ...]:
+        """How long each rate is kept up, in their order."""
+        if isinstance(self.seconds, tuple):
+            return self.seconds
+        return (self.seconds,) * len(self.rates)
 
     def loads(self, capacity_per_s: float) -> list[tuple[OpenLoop, int]]:
         """(load, repeat), shuffled: a drift of the machine then favours none of them."""
-        points = [(rate, r + 1) for r in range(self.repeats) for rate in self.rates]
+        each = list(zip(self.rates, self.each_s, strict=True))
+        points = [(rate, lasts_s, r + 1) for r in range(self.repeats) for rate, lasts_s in each]
         seeds = np.random.SeedSequence(self.seed).generate_state(len(points)).tolist()
         loads = [
-            (OpenLoop(rate * capacity_per_s, self.seconds, self.arrivals, seed), repeat)
-            for (rate, repeat), seed in zip(points, seeds, strict=True)
+            (OpenLoop(rate * capacity_per_s, lasts_s, self.arrivals, seed), repeat)
+            for (rate, lasts_s, repeat), seed in zip(points, seeds, strict=True)
         ]
         random.Random(self.seed).shuffle(loads)
         return loads
 
 
 def rate_plan_of(
-    rates: str, *, seconds: float, repeats: int | None, arrivals: Arrivals, seed: int
+    rates: str, *, seconds: str, repeats: int | None, arrivals: Arrivals, seed: int
 ) -> RatePlan:
     """The plan that command-line flags ask for. Raises StartupError when they make no sense."""
-    try:
-        levels = tuple(sorted({float(rate) for rate in rates.split(",")}))
-    except ValueError as error:
-        raise StartupError(f"--rate {rates} is not like 0.5,0.8,1.2") from error
+    levels, each_s = _numbers("--rate", rates), _numbers("--seconds", seconds)
     often = REPEATS if repeats is None else repeats
-    return RatePlan(levels, seconds, often, arrivals, seed=seed)
+    return RatePlan(levels, each_s[0] if len(each_s) == 1 else each_s, often, arrivals, seed=seed)
+
+
+def _numbers(flag: str, text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(number) for number in text.split(","))
+    except ValueError as error:
+        raise StartupError(f"{flag} {text} is not like 0.5,0.8,1.2") from error
 
 
 async def measure_rates(
@@ -71,8 +89,10 @@ async def measure_rates(
     """A warm-up, the calibration, then every point of the plan."""
     job = {"data": "sweep", "jobType": plan.job}
     await recording.cell(Burst(1), job, 0, "warmup")
-    await recording.cell(ClosedLoop(1, rounds=ALONE), job, 1, "calibration")
-    capacity_per_s = await capacity(recording, job, *pool_of(settings, plan.job))
+    alone = await recording.cell(ClosedLoop(1, rounds=ALONE), job, 1, "calibration")
+    many = crowd(*pool_of(settings, plan.job), alone, min(CAPACITY_S, max(plan.each_s)))
+    crowded = await recording.cell(many, job, 1, "calibration")
+    capacity_per_s = busy_rate_per_s(crowded, pool_of(settings, plan.job)[0])
     recording.client["capacity_per_s"] = capacity_per_s
     points = plan.loads(capacity_per_s)
     with tqdm(points, unit="point", disable=None if progress else True, leave=False) as bar:
@@ -88,11 +108,17 @@ def pool_of(settings: Settings, job: JobType) -> tuple[int, int]:
     return settings.pdf_workers, settings.pdf_workers * settings.pdf_queue_size
 
 
-async def capacity(recording: Recording, job: dict[str, str], workers: int, places: int) -> float:
-    """Jobs per second while no worker ever waits for one, from a closed loop that sees to it."""
+def crowd(workers: int, places: int, alone: Sequence[Request], for_s: float) -> ClosedLoop:
+    """A load under which no worker ever waits for a job, so that it shows what they can do.
+
+    It goes on for `for_s`, or longer where so short a time would hold fewer than `ROUNDS` jobs a
+    client like the longest of those that were `alone`.
+    """
     clients = workers + min(workers, places)
-    answers = await recording.cell(ClosedLoop(clients, rounds=ROUNDS), job, 1, "calibration")
-    return busy_rate_per_s(answers, workers)
+    longest_s = max(request.done_ns - request.sent_ns for request in alone) / NS_PER_S
+    if ROUNDS * longest_s * clients / workers > for_s:
+        return ClosedLoop(clients, rounds=ROUNDS)
+    return ClosedLoop(clients, seconds=for_s)
 
 
 def busy_rate_per_s(answers: Sequence[Request], workers: int) -> float:

@@ -14,6 +14,7 @@ import pandas as pd
 
 from labserver.bench.cells import axis_of, pool_of, throughputs
 from labserver.bench.checks import Check, checks
+from labserver.bench.forecasts import Forecasts, forecasts
 from labserver.bench.health import Health, health, quantile_if_any
 from labserver.bench.stats import Quantile, mean_interval
 from labserver.bench.store import Run
@@ -138,6 +139,11 @@ class Report:
         """How the server itself fared."""
         return health(self.run)
 
+    @cached_property
+    def forecasts(self) -> Forecasts | None:
+        """What theory says of the run, where it does."""
+        return forecasts(self.run)
+
     @property
     def warnings(self) -> list[str]:
         """The warnings saved with the run, and each check that fails now."""
@@ -152,7 +158,8 @@ class Report:
 
     def __str__(self) -> str:
         notes = [line for note in self._notes() for line in _wrapped(note)]
-        return "\n".join([*joined(self._headline()), "", self._text_table(), "", *notes])
+        theory = [str(self.forecasts), ""] if self.forecasts else []
+        return "\n".join([*joined(self._headline()), "", self._text_table(), "", *theory, *notes])
 
     __repr__ = __str__
 
@@ -166,7 +173,8 @@ class Report:
         headline = html.escape(" · ".join(self._headline()))
         table = self._shown().to_html(index=False, border=0)
         notes = "<br>".join(html.escape(note) for note in self._notes())
-        return f"<p><b>{headline}</b></p>{table}<p>{notes}</p>"
+        theory = self.forecasts._repr_html_() if self.forecasts else ""
+        return f"<p><b>{headline}</b></p>{table}{theory}<p>{notes}</p>"
 
     def _headline(self) -> list[str]:
         return [f"{self.run.info.name}: {self.verdict}", *provenance(self.run)]

@@ -9,6 +9,7 @@ from typing import Literal
 
 from tqdm import tqdm
 
+from labserver.bench.forecasts import forecasts
 from labserver.bench.host import own_host, to_be_measured
 from labserver.bench.load import Burst
 from labserver.bench.ownserver import new_folder, on_own_server
@@ -87,6 +88,7 @@ async def sweep(
 ) -> Run:
     """Run `plan` against a server with `settings`; returns the run, which is saved in `folder`.
 
+    What theory says of a sweep of rates on simulated work stands beside it, in forecasts.csv.
     `progress` shows a bar where there is a terminal. Interrupted, it saves what it has and marks it
     INVALID. Raises LaunchError when the server does not start, StartupError when `folder` holds a
     run already.
@@ -107,7 +109,10 @@ async def sweep(
             await measure_rates(plan, recording, settings, progress)
         else:
             await _measure(plan, recording, progress)
-    return read_run(folder)
+    run = read_run(folder)
+    if (told := forecasts(run)) is not None:
+        told.save(folder / "forecasts.csv")
+    return run
 
 
 async def _measure(plan: Plan, recording: Recording, progress: bool) -> None:

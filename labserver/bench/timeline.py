@@ -45,3 +45,13 @@ def depth(events: pd.DataFrame, pool: str) -> pd.DataFrame:
     steps = changes[["t_s", "waiting", "busy"]].reset_index(drop=True)
     steps["t_s"] = steps["t_s"].cummax()
     return steps
+
+
+def dispatch_s(told: pd.DataFrame) -> pd.Series[float]:
+    """By job_id: how long each of the `jobs` that ran waited though its worker was free, seconds.
+
+    It counts from the later of its submission and of the end of that worker's job before it.
+    """
+    ran = told.dropna(subset=["start_s"]).sort_values("start_s")
+    free_s = ran.groupby(["pool", "worker"])["left_s"].shift()
+    return ran["start_s"] - ran["submit_s"].where(~(free_s > ran["submit_s"]), free_s)
