@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import heapq
+
 import pandas as pd
 
 from labserver.bench.records import Cell
@@ -47,11 +49,17 @@ def depth(events: pd.DataFrame, pool: str) -> pd.DataFrame:
     return steps
 
 
-def dispatch_s(told: pd.DataFrame) -> pd.Series[float]:
-    """By job_id: how long each of the `jobs` that ran waited though its worker was free, seconds.
+def replayed_wait_s(told: pd.DataFrame, workers: int) -> pd.Series[float]:
+    """By job_id: how long each of the `jobs` that ran would have waited, had no time been lost.
 
-    It counts from the later of its submission and of the end of that worker's job before it.
+    It is the wait of the same submissions and times of work, first come, first served, before
+    `workers` that take the next job the moment they are free.
     """
-    ran = told.dropna(subset=["start_s"]).sort_values("start_s")
-    free_s = ran.groupby(["pool", "worker"])["left_s"].shift()
-    return ran["start_s"] - ran["submit_s"].where(~(free_s > ran["submit_s"]), free_s)
+    ran = told.dropna(subset=["start_s", "left_s"])
+    free_s = [0.0] * workers
+    waits_s = []
+    for submit_s, work_s in zip(ran["submit_s"], ran["left_s"] - ran["start_s"], strict=True):
+        start_s = max(submit_s, heapq.heappop(free_s))
+        heapq.heappush(free_s, start_s + work_s)
+        waits_s.append(start_s - submit_s)
+    return pd.Series(waits_s, index=ran.index)
