@@ -7,7 +7,9 @@ import math
 from pathlib import Path
 
 import pytest
+from fake_rates import fake_rates
 from fake_run import House, fake_run
+from matplotlib.text import Text
 
 from labserver.bench.cells import throughputs
 from labserver.bench.compare import Comparison
@@ -37,14 +39,14 @@ def on_another_machine(run: Run) -> Run:
 
 def test_the_ratio_is_of_the_others_throughput_to_the_bases(slow: Run, fast: Run) -> None:
     effects = Comparison(base=slow, other=fast).effects
-    assert [effect.concurrency for effect in effects] == list(LEVELS)
+    assert [effect.load for effect in effects] == list(LEVELS)
     for effect in effects:
         assert effect.ratio == pytest.approx(2.0, rel=0.15)
         assert effect.low < effect.ratio < effect.high
         assert effect.repeats == 4
         assert effect.verdict == "faster"
         table = throughputs(slow)
-        rows = table[table["concurrency"] == effect.concurrency]
+        rows = table[table["concurrency"] == effect.load]
         assert effect.base_per_s == pytest.approx(rows["pages_per_s"].mean())
 
 
@@ -80,6 +82,36 @@ def test_it_is_drawn_also_when_nothing_is_in_common(slow: Run, tmp_path: Path) -
     for pair in (Comparison(slow, slow), Comparison(slow, other)):
         assert comparison(pair)._repr_png_().startswith(b"\x89PNG")  # type: ignore[attr-defined]
     assert "no point in common" in str(Comparison(slow, other))
+
+
+def test_open_loops_are_paired_by_their_share_of_the_capacity(tmp_path: Path) -> None:
+    base = fake_rates(tmp_path / "base", (0.5, 0.7), jobs=400, service_s=0.04)
+    twice = fake_rates(tmp_path / "other", (0.5, 0.9), jobs=400, service_s=0.02)
+    pair = Comparison(base, twice)
+    (effect,) = pair.effects
+    assert (effect.load, effect.repeats, pair.axis) == (0.5, 3, "of cap.")
+    assert effect.ratio == pytest.approx(2, rel=0.1)
+    assert "of cap." in str(pair)
+    assert "At 0.5 of the capacity" in titles(pair)
+
+
+def test_open_loops_without_a_capacity_are_paired_by_their_rate(tmp_path: Path) -> None:
+    run = fake_rates(tmp_path, (0.5,), jobs=100)
+    client = {"load": "open loop"}
+    plain = dataclasses.replace(run, info=dataclasses.replace(run.info, client=client))
+    pair = Comparison(plain, run)
+    assert [(effect.load, effect.ratio) for effect in pair.effects] == [
+        (pytest.approx(33.333333), 1)
+    ]
+    assert "At 33.33 requests/s" in titles(pair)
+
+
+def test_an_open_loop_has_no_point_in_common_with_a_closed_one(slow: Run, tmp_path: Path) -> None:
+    assert Comparison(slow, fake_rates(tmp_path, (0.5,), jobs=100)).effects == []
+
+
+def titles(pair: Comparison) -> str:
+    return " ".join(text.get_text() for text in comparison(pair).findobj(Text)).replace("\n", " ")
 
 
 def test_a_contender_is_a_piece_of_the_gallery_or_flags() -> None:

@@ -30,7 +30,7 @@ def test_two_sets_of_flags_are_measured_in_turn_and_compared(tmp_path: Path) -> 
     settings = Settings(engine="sleep", time_scale=0.01)
     ours, theirs = Contender("labserver", settings), contender("--dispatch shared", settings)
     pair = asyncio.run(versus(Plan((1, 2), 2), ours, theirs, tmp_path, progress=False))
-    assert [effect.concurrency for effect in pair.effects] == [1, 2]
+    assert [effect.load for effect in pair.effects] == [1, 2]
     assert pair.other.info.server["dispatch"] == "least-busy"
     assert pair.base.info.server["dispatch"] == "shared"
     assert {path.name for path in tmp_path.iterdir()} == {"labserver", "shared"}

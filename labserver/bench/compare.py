@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from labserver.bench.cells import throughputs
+from labserver.bench.cells import is_open, throughputs
 from labserver.bench.stats import mean_interval
 from labserver.bench.store import Run
 
@@ -21,13 +21,15 @@ DOCUMENT = ("name", "sha256")
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """How many times the base's throughput the other run has at one concurrency.
+    """How many times the base's throughput the other run has at one load.
+
+    That is a concurrency, or the rate of an open loop as a share of each run's own capacity.
 
     `low` and `high` are the 95 % interval of the ratio, from the logarithms of the repeats' ratios
     (Student's t); they are NaN when there is one repeat only.
     """
 
-    concurrency: int
+    load: float
     base_per_s: float
     other_per_s: float
     ratio: float
@@ -69,10 +71,33 @@ class Comparison:
 
     @cached_property
     def effects(self) -> list[Effect]:
-        """One for each concurrency that both runs have, smallest first."""
-        both = {"base": _by_point(self.base), "other": _by_point(self.other)}
+        """One for each load that both runs have, smallest first."""
+        if is_open(self.base) != is_open(self.other):
+            return []
+        both = {"base": self.points(self.base), "other": self.points(self.other)}
         paired = pd.concat(both, axis=1, join="inner")
-        return [_effect(int(str(n)), rows) for n, rows in paired.groupby(level="concurrency")]
+        return [_effect(float(str(load)), rows) for load, rows in paired.groupby(level="load")]
+
+    def points(self, run: Run) -> pd.Series[float]:
+        """The throughput of each measured cell of one of the two, by (load, repeat)."""
+        repeats = {cell.cell: cell.repeat for cell in run.info.cells}
+        table = throughputs(run)
+        table["repeat"] = [repeats[str(cell)] for cell in table.index]
+        rate = table["rate_per_s"] / (run.info.client["capacity_per_s"] if self._relative else 1)
+        table["load"] = table["concurrency"].where(table["concurrency"] > 0, rate.round(6))
+        return table.set_index(["load", "repeat"])[self.unit]
+
+    @property
+    def axis(self) -> str:
+        """What a load is here: "N" at once, a rate "of cap."acity, or a "rate/s"."""
+        if not is_open(self.base):
+            return "N"
+        return "of cap." if self._relative else "rate/s"
+
+    @property
+    def _relative(self) -> bool:
+        """Whether both rates were planned so: unlike servers then meet at the same utilisation."""
+        return all("capacity_per_s" in run.info.client for run in (self.base, self.other))
 
     @property
     def table(self) -> pd.DataFrame:
@@ -81,7 +106,7 @@ class Comparison:
         winner = not self.reasons
         return pd.DataFrame(
             {
-                "N": e.concurrency,
+                self.axis: f"{e.load:.4g}",
                 f"{self.base.info.name} {unit}": f"{e.base_per_s:.3g}",
                 f"{self.other.info.name} {unit}": f"{e.other_per_s:.3g}",
                 "ratio": f"{e.ratio:.2f}×",
@@ -95,7 +120,7 @@ class Comparison:
     @property
     def unit(self) -> str:
         """What is compared: pages where pages were made, documents else."""
-        return _unit(self.base)
+        return "docs_per_s" if self.base.info.simulated else "pages_per_s"
 
     def __str__(self) -> str:
         table = self.table.to_string(index=False) if self.effects else "no point in common"
@@ -119,19 +144,7 @@ def run_value(comparison: Comparison, part: str, key: str) -> tuple[object, obje
     return base, other
 
 
-def _unit(run: Run) -> str:
-    return "docs_per_s" if run.info.simulated else "pages_per_s"
-
-
-def _by_point(run: Run) -> pd.Series[float]:
-    """The throughput of each measured cell, by (concurrency, repeat)."""
-    repeats = {cell.cell: cell.repeat for cell in run.info.cells}
-    table = throughputs(run)
-    table["repeat"] = [repeats[str(cell)] for cell in table.index]
-    return table.set_index(["concurrency", "repeat"])[_unit(run)]
-
-
-def _effect(concurrency: int, rows: pd.DataFrame) -> Effect:
+def _effect(load: float, rows: pd.DataFrame) -> Effect:
     base, other = rows["base"].to_numpy(), rows["other"].to_numpy()
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.log(other / base)
@@ -140,4 +153,4 @@ def _effect(concurrency: int, rows: pd.DataFrame) -> Effect:
         found = mean_interval(logs)
         low, high = math.exp(found.low), math.exp(found.high)
     ratio = float(np.exp(logs.mean()))
-    return Effect(concurrency, base.mean(), other.mean(), ratio, low, high, len(rows))
+    return Effect(load, base.mean(), other.mean(), ratio, low, high, len(rows))

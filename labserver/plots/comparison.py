@@ -8,12 +8,16 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from labserver.bench.cells import throughputs
 from labserver.bench.compare import Comparison, Effect
 from labserver.bench.store import Run
 from labserver.plots.style import INK, WAIT, Ink, canvas, entitle, figure_of, number, say
 
 WIDTH = 0.38
+LOADS = {
+    "N": "PDFs at once, N",
+    "of cap.": "arrival rate, share of each server's own capacity",
+    "rate/s": "arrival rate, requests/s",
+}
 
 
 def comparison(pair: Comparison, ax: Axes | None = None) -> Figure:
@@ -29,15 +33,15 @@ def comparison(pair: Comparison, ax: Axes | None = None) -> Figure:
         ):
             values = [e.base_per_s if run is pair.base else e.other_per_s for e in pair.effects]
             _bars(ax, at + shift, values, run.info.name, ink)
-            _repeats(ax, at + shift, [e.concurrency for e in pair.effects], run, pair.unit)
+            _repeats(ax, at + shift, run, pair)
         for x, effect in zip(at, pair.effects, strict=True):
             top = max(effect.base_per_s, effect.other_per_s)
             ax.annotate(
                 _ratio(effect), (x, top), (0, 7), textcoords="offset points", ha="center",
                 fontsize=8.5,
             )  # fmt: skip
-        ax.set_xticks(at, [str(e.concurrency) for e in pair.effects])
-        ax.set_xlabel("PDFs at once, N")
+        ax.set_xticks(at, [f"{e.load:.4g}" for e in pair.effects])
+        ax.set_xlabel(LOADS[pair.axis])
         ax.set_ylabel("throughput, " + pair.unit.replace("_per_s", "/s"))
         ax.margins(y=0.2)
         ax.legend(loc="upper left", ncols=2)
@@ -52,10 +56,10 @@ def _bars(ax: Axes, x: np.ndarray, values: list[float], name: str, ink: Ink) -> 
     )  # fmt: skip
 
 
-def _repeats(ax: Axes, x: np.ndarray, levels: list[int], run: Run, unit: str) -> None:
-    table = throughputs(run)
-    for place, level in zip(x, levels, strict=True):
-        dots = table[table["concurrency"] == level][unit]
+def _repeats(ax: Axes, x: np.ndarray, run: Run, pair: Comparison) -> None:
+    points = pair.points(run)
+    for place, effect in zip(x, pair.effects, strict=True):
+        dots = points.loc[[effect.load]]
         ax.plot([place] * len(dots), dots, "o", ms=4, mfc="white", mec="#222222", mew=0.8)
 
 
@@ -70,9 +74,14 @@ def _title(pair: Comparison) -> str:
     if pair.reasons:
         return "No winner is called: " + pair.reasons[0]
     most = pair.effects[-1]
+    at = {
+        "N": f"{most.load:.0f} PDFs at once",
+        "of cap.": f"At {most.load:.4g} of the capacity",
+        "rate/s": f"At {most.load:.4g} requests/s",
+    }[pair.axis]
     what = "pages/s" if pair.unit == "pages_per_s" else "documents/s"
     return (
-        f"{most.concurrency} PDFs at once: {pair.other.info.name} makes "
+        f"{at}: {pair.other.info.name} makes "
         f"{number(most.other_per_s)} {what}, {pair.base.info.name} {number(most.base_per_s)}"
     )
 
