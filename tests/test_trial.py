@@ -148,6 +148,32 @@ def test_a_request_under_way_at_the_end_is_counted(server: ServerProcess, tmp_pa
     assert set(run.measured["concurrency"]) == {4}
 
 
+def test_what_is_done_to_the_server_meanwhile_is_told(tmp_path: Path) -> None:
+    """A pause of the server is longer than any job, and nothing is lost in it."""
+
+    async def stall(server: ServerProcess) -> None:
+        await server.pause(for_s=0.5)
+
+    trial = Trial(ClosedLoop(1, seconds=1.5))
+    settings = SIMULATED.model_copy(update={"time_scale": 0.005})
+    run = asyncio.run(run_trial(trial, settings, tmp_path / "run", meanwhile=stall, progress=False))
+    assert run.measured["latency_s"].max() > 0.45
+    assert run.measured["latency_s"].median() < 0.2
+    assert "meanwhile: stall" in str(Report(run))
+    assert [str(check) for check in checks(run) if not check.ok] == []
+
+
+def test_an_error_meanwhile_is_the_trials_own(tmp_path: Path) -> None:
+    async def fails(server: ServerProcess) -> None:
+        raise RuntimeError("meanwhile")
+
+    with pytest.raises(RuntimeError, match="meanwhile"):
+        asyncio.run(
+            run_trial(Trial(Burst(1)), SIMULATED, tmp_path / "run", meanwhile=fails, progress=False)
+        )
+    assert read_run(tmp_path / "run").info.verdict == "INVALID"
+
+
 @contextmanager
 def starving(starved: bool) -> Iterator[None]:
     """A thread of this process that holds the interpreter's lock whenever it can."""

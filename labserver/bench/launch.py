@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -63,6 +64,15 @@ class ServerProcess:
     def running(self) -> bool:
         """Whether the process has not ended."""
         return self._process.poll() is None
+
+    async def pause(self, for_s: float) -> None:
+        """Hold the server still for `for_s` seconds, as a machine that stalls does.
+
+        Its child processes go on. It is resumed even if this process ends meanwhile, since another
+        one does it.
+        """
+        hold = [sys.executable, "-m", "labserver.bench.pause", str(self.pid), str(for_s)]
+        await asyncio.to_thread(lambda: subprocess.run(hold, check=True, **_own_group()))
 
     def stop(self, timeout_s: float = 10.0) -> int:
         """End the server without a grace and wait for it; returns its exit status.

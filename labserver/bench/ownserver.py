@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 
-from labserver.bench.launch import launch
+from labserver.bench.launch import ServerProcess, launch
 from labserver.bench.recording import Recording
 from labserver.errors import StartupError
 from labserver.settings import Settings
@@ -17,7 +17,7 @@ from labserver.settings import Settings
 @asynccontextmanager
 async def on_own_server(
     recording: Recording, settings: Settings, folder: Path
-) -> AsyncIterator[None]:
+) -> AsyncIterator[ServerProcess]:
     """A server for `recording` while this is entered; its log stays in `folder`.
 
     However it is left, the run is saved. Raises LaunchError when the server does not start.
@@ -29,7 +29,7 @@ async def on_own_server(
         try:
             with launch(served, log=folder / "server.log") as server:
                 async with recording.of(server, token=token):
-                    yield
+                    yield server
         finally:
             recording.save(trace)
 

@@ -7,7 +7,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Hashable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -95,10 +95,11 @@ class Recording:
         phase: Phase,
         on_answer: Callable[[], object] = lambda: None,
         patience: Patience = PATIENT,
+        beside: AbstractAsyncContextManager[None] | None = None,
     ) -> list[Request]:
         """Put `load` on the server, one `job` a request, and wait until nothing of it runs.
 
-        Returns the last attempt of each request.
+        `beside` is entered while the load goes on. Returns the last attempt of each request.
         """
         name = _cell_name(load, repeat)
 
@@ -118,7 +119,8 @@ class Recording:
         await self._client.connect(load.concurrency)
         started_s = self._now_s()
         try:
-            answers = await load.run(Retrying(send, patience, self._seed))
+            async with beside or nullcontext():
+                answers = await load.run(Retrying(send, patience, self._seed))
         finally:  # an interrupted cell is told of too
             cell = Cell(
                 name, load.concurrency, repeat, phase, repr(load), started_s, self._now_s(),

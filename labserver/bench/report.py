@@ -92,6 +92,7 @@ def provenance(run: Run) -> list[str]:
         *(["SIMULATED WORK"] if info.simulated else []),
         f"{info.machine['cpu']}, {info.machine['cores']} cores",
         *([info.client["load"]] if info.kind == "load" else []),
+        *([f"meanwhile: {info.client['meanwhile']}"] if "meanwhile" in info.client else []),
         document["name"] + (f" ({document['pages']} pages)" if document["pages"] else ""),
         _served_by(run),
         f"{server[f'{pool}_workers']} workers, {server['dispatch']}, "

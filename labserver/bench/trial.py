@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,7 @@ from tqdm import tqdm
 
 from labserver.bench.client import Client
 from labserver.bench.host import Host, own_host, running_host, to_be_measured
+from labserver.bench.launch import ServerProcess
 from labserver.bench.load import Burst, Load
 from labserver.bench.ownserver import new_folder, on_own_server
 from labserver.bench.recording import Recording
@@ -19,6 +23,8 @@ from labserver.bench.retry import PATIENT, Patience
 from labserver.bench.store import Run, read_run
 from labserver.errors import StartupError
 from labserver.settings import Settings
+
+Meanwhile = Callable[[ServerProcess], Coroutine[Any, Any, None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +43,13 @@ async def run_trial(
     folder: Path | None = None,
     *,
     token: str | None = None,
+    meanwhile: Meanwhile | None = None,
     progress: bool = True,
 ) -> Run:
     """Put the trial's load on `target` after one warm-up request; returns the saved run.
+
+    `meanwhile` is called with a server of our own when the load begins, and may do to it what a
+    trial is about, such as `pause` it; the run says its name.
 
     `target` is the URL of a server that runs, or the settings of one to be started. Of the former
     neither trace nor CPU is known, and `token` is what it was started with. Interrupted, what was
@@ -59,8 +69,10 @@ async def run_trial(
         settings = to_be_measured(target or Settings())
         folder = new_folder(folder, "load")
         recording = _recording(trial, folder, own_host(settings, trial.job))
-        async with on_own_server(recording, settings, folder):
-            await _measure(trial, recording, progress)
+        async with on_own_server(recording, settings, folder) as server:
+            if meanwhile is not None:
+                recording.client["meanwhile"] = meanwhile.__name__
+            await _measure(trial, recording, progress, _beside(meanwhile, server))
     return read_run(folder)
 
 
@@ -80,11 +92,31 @@ def _recording(trial: Trial, folder: Path, host: Host) -> Recording:
     )
 
 
-async def _measure(trial: Trial, recording: Recording, progress: bool) -> None:
+async def _measure(
+    trial: Trial,
+    recording: Recording,
+    progress: bool,
+    beside: AbstractAsyncContextManager[None] | None = None,
+) -> None:
     job = {"data": "load", "jobType": trial.job}
     await recording.cell(Burst(1), job, 0, "warmup")
     with tqdm(unit="answer", disable=None if progress else True, leave=False) as bar:
-        await recording.cell(trial.load, job, 1, "measured", bar.update, trial.patience)
+        await recording.cell(trial.load, job, 1, "measured", bar.update, trial.patience, beside)
+
+
+@asynccontextmanager
+async def _beside(meanwhile: Meanwhile | None, server: ServerProcess) -> AsyncIterator[None]:
+    """Let `meanwhile` go on while this is entered, and wait for its end."""
+    if meanwhile is None:
+        yield
+        return
+    task = asyncio.create_task(meanwhile(server))
+    try:
+        yield
+    except BaseException:
+        task.cancel()
+        raise
+    await task
 
 
 async def _look(url: str, token: str | None) -> dict[str, Any]:
