@@ -13,16 +13,18 @@ from labserver.bench.cells import is_open
 from labserver.bench.store import Run
 from labserver.plots.comparison import comparison
 from labserver.plots.gantt import gantt
+from labserver.plots.hockey_stick import hockey_stick, suits_hockey_stick
 from labserver.plots.latency import latency
 from labserver.plots.latency_ecdf import latency_ecdf
+from labserver.plots.percentiles import percentiles, suits_percentiles
 from labserver.plots.queue_depth import queue_depth
 from labserver.plots.style import save
 from labserver.plots.throughput import throughput
 from labserver.plots.time_bars import time_bars
 
 __all__ = [
-    "FIGURES", "STUDIES", "comparison", "draw_all", "draw_study", "gantt", "latency",
-    "latency_ecdf", "queue_depth", "save", "throughput", "time_bars",
+    "FIGURES", "STUDIES", "comparison", "draw_all", "draw_study", "gantt", "hockey_stick",
+    "latency", "latency_ecdf", "percentiles", "queue_depth", "save", "throughput", "time_bars",
 ]  # fmt: skip
 
 Data = TypeVar("Data")
@@ -46,12 +48,17 @@ FIGURES: dict[str, Drawing[Run]] = {
     "02-latency": Drawing(latency, is_closed),
     "03-gantt": Drawing(gantt),
     "04-queue": Drawing(queue_depth),
+    "07-hockey-stick": Drawing(hockey_stick, lambda run: suits_hockey_stick([run])),
+    "10-percentiles": Drawing(percentiles, lambda run: suits_percentiles([run])),
     "11-latency-ecdf": Drawing(latency_ecdf),
     "12-time-bars": Drawing(time_bars, is_closed),
 }
 
 # Of several runs, which differ in one thing.
-STUDIES: dict[str, Drawing[Sequence[Run]]] = {}
+STUDIES: dict[str, Drawing[Sequence[Run]]] = {
+    "07-hockey-stick": Drawing(hockey_stick, suits_hockey_stick),
+    "10-percentiles": Drawing(percentiles, suits_percentiles),
+}
 
 
 def draw_all(run: Run, folder: Path) -> list[Path]:
