@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted(
     path for path in (ROOT / "notebooks").rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts
 )
-SMALL = {"QUICK": True, "PDF": str(ROOT / "data" / "page.pdf")}
+SMALL = {"QUICK": True, "SECONDS": 1.0, "PDF": str(ROOT / "data" / "page.pdf")}
 LONGEST_CELL = 15
 LARGEST_PICTURE = 120_000
 PLACE = re.compile(r"""(?<![\w./])/(?:home|root|tmp|work|usr|var|Users|opt)/|\b[A-Z]:\\""")
