@@ -17,7 +17,10 @@ from labserver.plots.hockey_stick import hockey_stick, suits_hockey_stick
 from labserver.plots.latency import latency
 from labserver.plots.latency_ecdf import latency_ecdf
 from labserver.plots.percentiles import percentiles, suits_percentiles
+from labserver.plots.loss import has_losses, loss
+from labserver.plots.metastability import has_spike, metastability
 from labserver.plots.queue_depth import queue_depth
+from labserver.plots.status import status
 from labserver.plots.style import save
 from labserver.plots.throughput import throughput
 from labserver.plots.time_bars import time_bars
@@ -25,6 +28,9 @@ from labserver.plots.time_bars import time_bars
 __all__ = [
     "FIGURES", "STUDIES", "comparison", "draw_all", "draw_study", "gantt", "hockey_stick",
     "latency", "latency_ecdf", "percentiles", "queue_depth", "save", "throughput", "time_bars",
+    "FIGURES", "STUDIES", "comparison", "draw_all", "draw_study", "gantt", "latency",
+    "latency_ecdf", "loss", "metastability", "queue_depth", "save", "status", "throughput",
+    "time_bars",
 ]  # fmt: skip
 
 Data = TypeVar("Data")
@@ -50,14 +56,17 @@ FIGURES: dict[str, Drawing[Run]] = {
     "04-queue": Drawing(queue_depth),
     "07-hockey-stick": Drawing(hockey_stick, lambda run: suits_hockey_stick([run])),
     "10-percentiles": Drawing(percentiles, lambda run: suits_percentiles([run])),
+    "05-status": Drawing(status, is_open),
     "11-latency-ecdf": Drawing(latency_ecdf),
     "12-time-bars": Drawing(time_bars, is_closed),
+    "15-metastability": Drawing(metastability, has_spike),
 }
 
 # Of several runs, which differ in one thing.
 STUDIES: dict[str, Drawing[Sequence[Run]]] = {
     "07-hockey-stick": Drawing(hockey_stick, suits_hockey_stick),
     "10-percentiles": Drawing(percentiles, suits_percentiles),
+    "08-loss": Drawing(loss, has_losses),
 }
 
 
