@@ -98,5 +98,16 @@ def test_a_sweep_of_rates_calibrates_itself_and_is_drawn(tmp_path: Path) -> None
     assert "rate/s" in text
     assert " 2.00 " in text
     assert {path.stem for path in draw_all(run, tmp_path / "plots")} == {
-        "03-gantt", "04-queue", "11-latency-ecdf",
+        "03-gantt", "04-queue", "05-status", "11-latency-ecdf",
     }  # fmt: skip
+
+
+def test_a_capacity_that_is_known_is_not_measured(tmp_path: Path) -> None:
+    settings = Settings(engine="sleep", time_scale=0.01, pdf_workers=2, dispatch="shared")
+    plan = RatePlan((0.5,), seconds=0.3, repeats=1, arrivals="even", capacity_per_s=40.0)
+    run = asyncio.run(sweep(plan, settings, tmp_path / "run", progress=False))
+    assert run.info.client["capacity_per_s"] == 40.0
+    assert [(cell.phase, cell.rate_per_s) for cell in run.info.cells] == [
+        ("warmup", 0.0),
+        ("measured", 20.0),
+    ]

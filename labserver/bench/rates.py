@@ -28,7 +28,9 @@ class RatePlan:
     """Which rates, in units of the capacity, for how long each, how often, in an order by `seed`.
 
     `seconds` is one time for all rates, or one for each: a queue near its capacity needs longer
-    than others to show its mean. Each repeat of a rate has arrivals of its own.
+    than others to show its mean. Each repeat of a rate has arrivals of its own. The capacity is
+    measured before them, unless one is given: a few jobs of random lengths tell little of their
+    mean.
     """
 
     rates: tuple[float, ...]
@@ -38,6 +40,7 @@ class RatePlan:
     job: JobType = "pdf2image"
     mode: Literal["quick", "full", "custom"] = "custom"
     seed: int = 0
+    capacity_per_s: float | None = None
 
     def __post_init__(self) -> None:
         if not self.rates or min(self.rates) <= 0 or len(set(self.rates)) < len(self.rates):
@@ -86,13 +89,15 @@ def _numbers(flag: str, text: str) -> tuple[float, ...]:
 async def measure_rates(
     plan: RatePlan, recording: Recording, settings: Settings, progress: bool
 ) -> None:
-    """A warm-up, the calibration, then every point of the plan."""
+    """A warm-up, the calibration if there is none yet, then every point of the plan."""
     job = {"data": "sweep", "jobType": plan.job}
     await recording.cell(Burst(1), job, 0, "warmup")
-    alone = await recording.cell(ClosedLoop(1, rounds=ALONE), job, 1, "calibration")
-    many = crowd(*pool_of(settings, plan.job), alone, min(CAPACITY_S, max(plan.each_s)))
-    crowded = await recording.cell(many, job, 1, "calibration")
-    capacity_per_s = busy_rate_per_s(crowded, pool_of(settings, plan.job)[0])
+    capacity_per_s = plan.capacity_per_s
+    if capacity_per_s is None:
+        alone = await recording.cell(ClosedLoop(1, rounds=ALONE), job, 1, "calibration")
+        many = crowd(*pool_of(settings, plan.job), alone, min(CAPACITY_S, max(plan.each_s)))
+        crowded = await recording.cell(many, job, 1, "calibration")
+        capacity_per_s = busy_rate_per_s(crowded, pool_of(settings, plan.job)[0])
     recording.client["capacity_per_s"] = capacity_per_s
     points = plan.loads(capacity_per_s)
     with tqdm(points, unit="point", disable=None if progress else True, leave=False) as bar:
