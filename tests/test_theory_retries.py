@@ -33,6 +33,11 @@ def test_pauses_double_and_jitter_only_shortens_them():
     assert Retry(retries=1, backoff_s=0.5).pause_s(1, 0.9) == 0.5
 
 
+def test_no_pause_is_shorter_than_what_the_server_asks_for():
+    obedient = Retry(retries=3, backoff_s=0.5, jitter=1.0, least_s=0.8)
+    assert [obedient.pause_s(k, 0.5) for k in (1, 2, 3)] == [0.8, 0.8, 1.0]
+
+
 def test_a_bounded_budget_saves_up_a_burst_and_an_endless_one_everything():
     assert Retry(retries=3, budget=0.1, burst=7).most_tokens == 7
     assert Retry(retries=3).most_tokens == math.inf
@@ -40,7 +45,14 @@ def test_a_bounded_budget_saves_up_a_burst_and_an_endless_one_everything():
 
 @pytest.mark.parametrize(
     "arguments",
-    [{"retries": -1}, {"retries": 1.5}, {"backoff_s": -1}, {"jitter": 1.1}, {"budget": -0.1}],
+    [
+        {"retries": -1},
+        {"retries": 1.5},
+        {"backoff_s": -1},
+        {"jitter": 1.1},
+        {"budget": -0.1},
+        {"least_s": -1},
+    ],
 )
 def test_an_impossible_policy_is_refused(arguments):
     with pytest.raises(ValueError, match=next(iter(arguments))):

@@ -47,7 +47,8 @@ class Retry:
 
     `jitter` takes a uniform share of that pause away: 0 none, 1 up to all of it ("full jitter").
     `budget` bounds retries to that share of the jobs (0.1: one retry for ten jobs) over all
-    clients together; unused, it is saved up, to `burst` retries at most.
+    clients together; unused, it is saved up, to `burst` retries at most. No pause is shorter than
+    `least_s`, as where a server's `Retry-After` is obeyed.
 
     Raises ValueError for negative values and for jitter above 1.
     """
@@ -57,10 +58,11 @@ class Retry:
     jitter: float = 0.0
     budget: float = math.inf
     burst: float = 10.0
+    least_s: float = 0.0
 
     def __post_init__(self) -> None:
         counts(0, retries=self.retries)
-        not_negative(backoff_s=self.backoff_s, jitter=self.jitter)
+        not_negative(backoff_s=self.backoff_s, jitter=self.jitter, least_s=self.least_s)
         not_negative(budget=self.budget, burst=self.burst)
         if self.jitter > 1:
             raise ValueError(f"jitter is a share of the pause, 1 at most, got {self.jitter}")
@@ -73,7 +75,7 @@ class Retry:
     def pause_s(self, retry: int, chance: float) -> float:
         """Seconds before the given retry (1, 2, …), for a `chance` drawn evenly from [0, 1)."""
         pause: float = self.backoff_s * 2 ** (retry - 1)
-        return pause * (1 - self.jitter * chance)
+        return max(pause * (1 - self.jitter * chance), self.least_s)
 
 
 NO_RETRY = Retry()
