@@ -18,7 +18,7 @@ from labserver.bench.records import Cell
 from labserver.bench.stats import wilson
 from labserver.bench.store import Run
 from labserver.plots.loss import has_losses, loss, losses_of
-from labserver.plots.metastability import goodput_around, has_spike, metastability, trigger_of
+from labserver.plots.metastability import has_spike, metastability, rates_after, trigger_of
 from labserver.plots.status import status, status_shares
 from labserver.theory.queues import mmck
 
@@ -154,17 +154,24 @@ def test_the_trigger_is_read_from_the_load_as_it_is_saved(closed: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("after_per_s", "said"),
-    [(10, "comes back: 10.0/s, 100 % of before"), (2, "stays down: 2.00/s, 20 % of before")],
+    ("after_per_s", "said"), [(10, "comes back: 10.0/s for 10.0/s"), (2, "stays down: 2.00/s")]
 )
-def test_goodput_is_told_before_and_well_after_the_spike(
+def test_goodput_is_held_to_what_is_offered_well_after_the_spike(
     closed: Run, after_per_s: int, said: str
 ) -> None:
     run = spiked(closed, after_per_s)
     trigger = trigger_of(run.info.cells[0])
     assert trigger is not None
-    assert goodput_around(run, run.info.cells[0], trigger) == pytest.approx((10, after_per_s))
+    found = rates_after(run, run.info.cells[0], trigger)
+    assert found == pytest.approx((after_per_s, 10), abs=0.2)
     assert f"After the spike the goodput {said}" in texts(metastability(run))
+
+
+def test_a_load_that_ends_with_its_spike_has_no_after(closed: Run) -> None:
+    run = spiked(closed, 10)
+    cell = replace(run.info.cells[0], load=repr(Spike(10, 30, 3.0, 2.0, 6.0)))
+    short = replace(run, info=replace(run.info, cells=[cell]))
+    assert "no time after it" in texts(metastability(short))
 
 
 def test_each_request_attempt_and_completion_is_in_the_timeline(closed: Run) -> None:

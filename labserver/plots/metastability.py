@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -61,16 +62,20 @@ def has_spike(run: Run) -> bool:
     return any(trigger_of(cell) for cell in measured_cells(run))
 
 
-def goodput_around(run: Run, cell: Cell, trigger: Trigger) -> tuple[float, float]:
-    """Requests completed per second before the spike, and at its own distance behind it.
+def rates_after(run: Run, cell: Cell, trigger: Trigger) -> tuple[float, float]:
+    """Requests completed and requests offered per second, well after the spike.
 
-    What ends in the first `end_s − at_s` after the spike may be its backlog, and does not count.
+    What comes in the first `end_s − at_s` behind it may be its backlog, and does not count. NaN
+    where the load ends before that.
     """
-    done_s = _rows(run, cell).query("status == 200")["done_s"].to_numpy()
-    from_s = min(2 * trigger.end_s - trigger.at_s, trigger.until_s)
-    after = np.sum((done_s >= from_s) & (done_s < trigger.until_s))
-    before = float(np.sum(done_s < trigger.at_s)) / trigger.at_s
-    return before, float(after) / max(trigger.until_s - from_s, 1e-9)
+    rows = _rows(run, cell)
+    from_s = 2 * trigger.end_s - trigger.at_s
+    lasts_s = trigger.until_s - from_s
+    if lasts_s <= 0:
+        return math.nan, math.nan
+    done = rows.query("status == 200")["done_s"].between(from_s, trigger.until_s)
+    offered = rows.query("attempt == 1")["intended_s"].between(from_s, trigger.until_s)
+    return int(done.sum()) / lasts_s, int(offered.sum()) / lasts_s
 
 
 def _rows(run: Run, cell: Cell) -> pd.DataFrame:
@@ -131,12 +136,13 @@ def _capacity_per_s(run: Run, rows: pd.DataFrame) -> float:
 def _title(run: Run, cell: Cell, trigger: Trigger | None) -> str:
     if trigger is None:
         return "What was offered, what was sent, and what came of it"
-    before, after = goodput_around(run, cell, trigger)
-    if not before:
-        return f"Goodput after the spike: {number(after)}/s"
-    back = "comes back" if after >= RECOVERED * before else "stays down"
-    share = f"{100 * after / before:.0f} % of before"
-    return f"After the spike the goodput {back}: {number(after)}/s, {share}"
+    goodput, offered = rates_after(run, cell, trigger)
+    if math.isnan(offered):
+        return "A spike, and no time after it"
+    back = "comes back" if goodput >= RECOVERED * offered else "stays down"
+    return (
+        f"After the spike the goodput {back}: {number(goodput)}/s for {number(offered)}/s offered"
+    )
 
 
 def _subtitle(rows: pd.DataFrame, capacity_per_s: float) -> str:
