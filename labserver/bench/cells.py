@@ -109,16 +109,21 @@ class Calibration:
         return min(self.workers, self.cores or self.workers)
 
 
-def calibrate(run: Run) -> Calibration | None:
-    """S from the run's own completed requests at concurrency 1; None when it has none."""
+def alone_s(run: Run) -> pd.Series[float]:
+    """The service times, in seconds, of the run's own completed requests at concurrency 1."""
     cells = [c.cell for c in run.info.cells if c.concurrency == 1]
     rows = run.requests[run.requests["cell"].isin(cells) & (run.requests["phase"] != "warmup")]
-    alone = rows[rows["status"] == 200]["process_ms"].dropna()
-    if alone.empty:
+    return rows[rows["status"] == 200]["process_ms"].dropna() / 1000
+
+
+def calibrate(run: Run) -> Calibration | None:
+    """S from the run's own completed requests at concurrency 1; None when it has none."""
+    service_s = alone_s(run)
+    if service_s.empty:
         return None
     return Calibration(
-        service_s=float(np.mean(alone)) / 1000,
-        n=len(alone),
+        service_s=float(np.mean(service_s)),
+        n=len(service_s),
         workers=run.info.server[f"{pool_of(run)}_workers"],
         cores=None if run.info.simulated else run.info.machine["cores"],
         think_s=run.info.client.get("think_s", 0.0),
