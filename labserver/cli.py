@@ -17,6 +17,7 @@ from labserver.settings import Settings
 
 if TYPE_CHECKING:
     from labserver.bench.compare import Comparison
+    from labserver.bench.prediction import Prediction
     from labserver.bench.rates import RatePlan
     from labserver.bench.sweep import Plan
 
@@ -205,6 +206,50 @@ def _target(url: str | None, settings: Settings) -> Settings | str:
 
 def _token(settings: Settings) -> str | None:
     return settings.token.get_secret_value() if settings.token else None
+
+
+@app.command()
+def predict(
+    run: Annotated[Path, typer.Argument(help="A run's folder that has jobs at concurrency 1.")],
+    workers: Annotated[int | None, typer.Option(help="Workers.  [default: the run's]")] = None,
+    cores: Annotated[int | None, typer.Option(help="Cores.  [default: the run's]")] = None,
+    threads: Annotated[
+        int | None, typer.Option(help="Hardware threads of them all.  [default: the cores]")
+    ] = None,
+    speed: Annotated[
+        float, typer.Option(help="What a core does while one of the run's machine does 1.")
+    ] = 1.0,
+    concurrency: Annotated[
+        str | None, typer.Option(help="PDFs at once, such as 1-16.  [default: the run's]")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the simulation.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Also write it: a .png, or a .csv.")] = None,
+) -> None:
+    """Say what sweep a machine would give, from the jobs that RUN had alone on its own."""
+    from labserver.bench.predict import predict as forecast
+    from labserver.bench.store import read_run
+    from labserver.bench.sweep import levels_of
+    from labserver.bench.target import target_of
+
+    if out is not None and out.suffix not in (".png", ".csv"):
+        raise StartupError(f"--out {out}: a forecast is written as .png or as .csv")
+    saved = read_run(run)
+    target = target_of(saved, workers=workers, cores=cores, threads=threads, speed=speed)
+    loads = levels_of(concurrency) if concurrency else ()
+    said = forecast(saved, target, loads, seed=seed)
+    print(said)
+    if out is not None:
+        _write_forecast(said, out)
+        print(out)
+
+
+def _write_forecast(said: Prediction, file: Path) -> None:
+    from labserver.plots import prediction, save
+
+    if file.suffix == ".png":
+        save(prediction(said), file)
+    else:
+        said.table.to_csv(file, index=False, float_format="%.6g")
 
 
 @app.command()

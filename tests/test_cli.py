@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from fake_run import fake_run
 
 from labserver import __version__
 from labserver.bench.sweep import FULL, QUICK, Plan, plan_of
@@ -51,6 +52,8 @@ def test_every_setting_is_a_flag(command: str) -> None:
             "--pdf-workers cannot change it",
         ),
         (["plot", "no-such-run"], "not a finished run"),
+        (["predict", "no-such-run"], "not a finished run"),
+        (["predict", "no-such-run", "--out", "a.txt"], "written as .png or as .csv"),
     ],
 )
 def test_a_mistake_is_one_line_with_status_2(arguments: list[str], said: str) -> None:
@@ -58,6 +61,18 @@ def test_a_mistake_is_one_line_with_status_2(arguments: list[str], said: str) ->
     assert ended.returncode == 2
     assert said in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_a_forecast_is_printed_and_written(tmp_path: Path) -> None:
+    fake_run(tmp_path / "run", (1, 2), 2)
+    for name in ("a.csv", "a.png"):
+        told = labserver(
+            "predict", str(tmp_path / "run"), "--workers", "8", "--cores", "8", "--threads", "16",
+            "--concurrency", "1,8", "--out", str(tmp_path / name),
+        )  # fmt: skip
+        assert told.returncode == 0, told.stderr
+        assert "8 workers, 8 cores (16 threads): a forecast" in told.stdout
+        assert (tmp_path / name).stat().st_size > 100
 
 
 def test_without_poppler_serve_says_what_to_install(data: Path) -> None:

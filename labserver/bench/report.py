@@ -158,7 +158,7 @@ class Report:
         return "INVALID" if failed else self.run.info.verdict
 
     def __str__(self) -> str:
-        notes = [line for note in self._notes() for line in _wrapped(note)]
+        notes = [line for note in self._notes() for line in wrapped(note)]
         theory = [str(self.forecasts), ""] if self.forecasts else []
         return "\n".join([*joined(self._headline()), "", self._text_table(), "", *theory, *notes])
 
@@ -255,27 +255,27 @@ def _shown(table: pd.DataFrame, capacity_per_s: float | None) -> pd.DataFrame:
     if table.index.name == "concurrency":
         load = {"N": [str(n) for n in table.index]}
     elif capacity_per_s is None:
-        load = {"rate/s": _numbers(rates)}
+        load = {"rate/s": numbers(rates)}
     else:
-        load = {"rate/s": _numbers(rates), "of cap.": _numbers(rates / capacity_per_s, 2)}
+        load = {"rate/s": numbers(rates), "of cap.": numbers(rates / capacity_per_s, 2)}
     shown = pd.DataFrame({**load, "reps": table["repeats"].array})
     for column in ("requests", "200", "503", "504", "other"):
         if column != "other" or table["other"].any():
             shown["sent" if column == "requests" else column] = table[column].array
     half = table["docs_per_s_high"] - table["docs_per_s"]
     spread = [f" ±{h:.{_decimals(table['docs_per_s'])}f}" if h >= 0 else "" for h in half]
-    shown["docs/s"] = np.char.add(_numbers(table["docs_per_s"]), spread)
-    shown["pages/s"] = _numbers(table["pages_per_s"])
-    shown["p50 s"] = _numbers(table["p50_s"])
+    shown["docs/s"] = np.char.add(numbers(table["docs_per_s"]), spread)
+    shown["pages/s"] = numbers(table["pages_per_s"])
+    shown["p50 s"] = numbers(table["p50_s"])
     tail = table["p95_s"].fillna(table["max_s"])
     kind = np.where(table["p95_s"].notna(), " p95", np.where(table["max_s"].notna(), " max", ""))
-    shown["tail s"] = np.char.add(_numbers(tail), kind)
+    shown["tail s"] = np.char.add(numbers(tail), kind)
     for column, name in (("queue_ms", "wait"), ("process_ms", "work"), ("overhead_ms", "over")):
-        shown[f"{name} ms"] = _numbers(table[column], decimals=int(table[column].max() < 100))
+        shown[f"{name} ms"] = numbers(table[column], decimals=int(table[column].max() < 100))
     return shown
 
 
-def _numbers(values: pd.Series[float], decimals: int | None = None) -> list[str]:
+def numbers(values: pd.Series[float], decimals: int | None = None) -> list[str]:
     """The values with the same number of decimals, by default three digits of the smallest."""
     places = _decimals(values) if decimals is None else decimals
     return ["–" if np.isnan(value) else f"{value:.{places}f}" for value in values]
@@ -295,5 +295,6 @@ def joined(phrases: list[str], width: int = WIDTH) -> list[str]:
     return [short for line in lines for short in textwrap.wrap(line, width)]
 
 
-def _wrapped(sentence: str) -> list[str]:
+def wrapped(sentence: str) -> list[str]:
+    """The sentence in lines of a report's width."""
     return textwrap.wrap(sentence, WIDTH, subsequent_indent="  ")

@@ -58,7 +58,7 @@ def plan_of(
     base = replace(FULL if full else QUICK, seed=seed)
     if concurrency is None and repeats is None:
         return base
-    levels = base.concurrency if concurrency is None else _levels(concurrency)
+    levels = base.concurrency if concurrency is None else levels_of(concurrency)
     return replace(
         base,
         concurrency=levels,
@@ -67,8 +67,8 @@ def plan_of(
     )
 
 
-def _levels(text: str) -> tuple[int, ...]:
-    """ "1-4,8" as (1, 2, 3, 4, 8)."""
+def levels_of(text: str) -> tuple[int, ...]:
+    """ "1-4,8" as (1, 2, 3, 4, 8). Raises StartupError when they are no numbers."""
     levels: set[int] = set()
     try:
         for part in text.split(","):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
@@ -170,6 +171,13 @@ def concurrency_axis(ax: Axes, values: Iterable[int]) -> None:
     ax.set_xticks(kept)
     ax.set_xlim(0, (1.05 if len(wanted) > 1 else 2) * wanted[-1] + 0.2)
     ax.set_xlabel("PDFs at once, N")
+
+
+def pages_axis(ax: Axes, pages: int) -> None:
+    """On the right, pages per second beside documents per second, for work that has pages."""
+    if pages > 0:
+        scales = (lambda y: np.multiply(y, pages), lambda y: np.divide(y, pages))
+        ax.secondary_yaxis("right", functions=scales).set_ylabel("pages/s")
 
 
 def save(figure: Figure, target: Path | BinaryIO, dpi: int = FILE_DPI) -> None:

@@ -19,6 +19,7 @@ from labserver.plots.style import (
     entitle,
     figure_of,
     number,
+    pages_axis,
     say,
 )
 from labserver.theory import closed
@@ -60,7 +61,7 @@ def _draw(ax: Axes, run: Run, cells: pd.DataFrame) -> None:
     ax.set_ylim(0, 1.15 * top)
     concurrency_axis(ax, means.index)
     ax.set_ylabel("throughput, documents/s")
-    _pages_axis(ax, run.info.document["pages"])
+    pages_axis(ax, run.info.document["pages"])
     ax.legend(loc="lower right", ncols=2)
     entitle(ax, _title(means, calibration), _subtitle(calibration))
 
@@ -127,13 +128,6 @@ def _usl(ax: Axes, cells: pd.DataFrame) -> pd.Series[bool]:
     ax.fill_between(n, *law.band(n), color=LAW, alpha=0.25, lw=0)
     ax.plot(n, law.predict(n), color=LAW, lw=1.5, label=f"USL fitted to N ≤ {law.n_max:g}")
     return seen
-
-
-def _pages_axis(ax: Axes, pages: int) -> None:
-    if pages > 0:
-        scales = (lambda y: np.multiply(y, pages), lambda y: np.divide(y, pages))
-        right = ax.secondary_yaxis("right", functions=scales)
-        right.set_ylabel("pages/s")
 
 
 def _title(means: pd.Series[float], given: Calibration | None) -> str:

@@ -1,0 +1,105 @@
+"""A sweep forecast from the jobs that a saved run had alone, for a machine that is described.
+
+It measures nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from labserver.bench.cells import alone_s, is_open, measured_cells, throughputs
+from labserver.bench.model import Model
+from labserver.bench.prediction import Backtest, Prediction
+from labserver.bench.store import Run
+from labserver.bench.target import Target, target_of
+from labserver.errors import StartupError
+from labserver.theory.distributions import Empirical
+from labserver.theory.sharing import Cores
+
+AT_ONCE = tuple(range(1, 17))
+
+
+def predict(
+    run: Run, target: Target | None = None, at_once: Sequence[int] = (), *, seed: int = 0
+) -> Prediction:
+    """The sweep that `target` (by default the run's own machine and server) would give.
+
+    `at_once` are the numbers of PDFs; by default the run's own, and 1 to 16 if it has one only. The
+    same arguments give the same. Raises StartupError when the run has no completed job at N = 1.
+    """
+    model = model_of(run, seed)
+    tests = backtests(run, seed)
+    loads = at_once or own_loads(run)
+    models = {
+        name: model.on(target or model.target, cores)
+        for name, cores in _cases(target or model.target, tests).items()
+    }
+    sweeps = {name: one.sweep(loads) for name, one in models.items()}
+    return Prediction(run, models["cores"], sweeps, tests)
+
+
+def model_of(run: Run, seed: int = 0) -> Model:
+    """The run's jobs at N = 1 on its own machine. Raises StartupError when none completed."""
+    service_s = alone_s(run)
+    if service_s.empty:
+        raise StartupError(
+            f"{run.info.name} has no completed job at concurrency 1, and so no service time to "
+            "predict from: measure some with sweep --concurrency 1 --repeats 5 --out FOLDER"
+        )
+    own = target_of(run)
+    closed = any(cell.load.startswith("ClosedLoop") for cell in measured_cells(run))
+    think_s = run.info.client.get("think_s", 0.0) if closed else None
+    return Model(Empirical(service_s), own, Cores(own.cores), think_s, seed=seed)
+
+
+def backtests(run: Run, seed: int = 0) -> list[Backtest]:
+    """The model held against what the run itself measured above N = 1; [] where it has nothing.
+
+    First the model of its jobs alone. Then, if the run was slower than that where its cores were
+    first all busy, the model that takes this for the cores' speed when full, on the larger N.
+    """
+    if not can_backtest(run):
+        return []
+    model = model_of(run, seed)
+    table = throughputs(run)
+    measured = table[table["concurrency"] > 1].groupby("concurrency")["docs_per_s"].mean()
+    alone = _backtest(model, measured)
+    servers = min(model.target.workers, model.target.cores)
+    full = alone.table.loc[servers:]
+    if run.info.simulated or servers == 1 or len(full) < 2:
+        return [alone]
+    full_speed = float(full["measured_per_s"].iloc[0] / full["docs_per_s"].iloc[0])
+    if full_speed >= 1:
+        return [alone]
+    slowed = model.on(model.target, Cores(model.target.cores, full_speed))
+    return [alone, _backtest(slowed, measured.loc[full.index[1] :])]
+
+
+def can_backtest(run: Run) -> bool:
+    """Whether the run has jobs alone, and more at once."""
+    several = any(cell.concurrency > 1 for cell in measured_cells(run))
+    return several and not is_open(run) and not alone_s(run).empty
+
+
+def own_loads(run: Run) -> tuple[int, ...]:
+    """The numbers of PDFs at once that the run measured; 1 to 16 if that is one only."""
+    own = sorted({cell.concurrency for cell in measured_cells(run)})
+    return AT_ONCE if len(own) < 2 or is_open(run) else tuple(own)
+
+
+def _backtest(model: Model, measured: pd.Series[float]) -> Backtest:
+    said = model.sweep([int(n) for n in measured.index])
+    return Backtest(model.cores, said.assign(measured_per_s=measured))
+
+
+def _cases(target: Target, tests: Sequence[Backtest]) -> dict[str, Cores]:
+    """The cores that the forecast is made for, by the column that shows it."""
+    cases = {"cores": Cores(target.cores)}
+    full_speed = min((test.cores.full_speed for test in tests), default=1.0)
+    if full_speed < 1 and min(target.workers, target.cores) > 1:
+        cases["slowed"] = Cores(target.cores, full_speed)
+    if min(target.threads, target.workers) > target.cores:
+        cases[f"{target.threads} threads"] = Cores(target.threads)
+    return cases
