@@ -10,6 +10,8 @@ from typing import Generic, TypeVar
 from matplotlib.figure import Figure
 
 from labserver.bench.cells import is_open
+from labserver.bench.predict import can_backtest
+from labserver.bench.replay import can_replay
 from labserver.bench.store import Run
 from labserver.plots.comparison import comparison
 from labserver.plots.gantt import gantt
@@ -19,6 +21,8 @@ from labserver.plots.latency_ecdf import latency_ecdf
 from labserver.plots.percentiles import percentiles, suits_percentiles
 from labserver.plots.loss import has_losses, loss
 from labserver.plots.metastability import has_spike, metastability
+from labserver.plots.parity import parity
+from labserver.plots.prediction import prediction
 from labserver.plots.queue_depth import queue_depth
 from labserver.plots.status import status
 from labserver.plots.style import save
@@ -31,6 +35,7 @@ __all__ = [
     "FIGURES", "STUDIES", "comparison", "draw_all", "draw_study", "gantt", "latency",
     "latency_ecdf", "loss", "metastability", "queue_depth", "save", "status", "throughput",
     "time_bars",
+    "latency_ecdf", "parity", "prediction", "queue_depth", "save", "throughput", "time_bars",
 ]  # fmt: skip
 
 Data = TypeVar("Data")
@@ -47,6 +52,11 @@ class Drawing(Generic[Data]):
 def is_closed(run: Run) -> bool:
     """Whether the run's cells have a concurrency."""
     return not is_open(run)
+
+
+def has_forecasts(runs: Sequence[Run]) -> bool:
+    """Whether any of the runs can be held against a forecast."""
+    return any(can_replay(run) or can_backtest(run) for run in runs)
 
 
 FIGURES: dict[str, Drawing[Run]] = {
@@ -67,6 +77,7 @@ STUDIES: dict[str, Drawing[Sequence[Run]]] = {
     "07-hockey-stick": Drawing(hockey_stick, suits_hockey_stick),
     "10-percentiles": Drawing(percentiles, suits_percentiles),
     "08-loss": Drawing(loss, has_losses),
+    "16-parity": Drawing(parity, has_forecasts),
 }
 
 
