@@ -286,6 +286,26 @@ def draw_several(folder: Path) -> None:
         print(path)
 
 
+@app.command()
+def doctor(
+    output_dir: Annotated[Path, typer.Option(help="Folder for the pages of finished jobs.")] = Path(
+        "out"
+    ),
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+) -> None:
+    """Say whether this machine can run the server and measure honestly, in two seconds."""
+    from labserver.doctor import examine
+
+    levels = []
+    for finding in examine(output_dir, port):
+        print(finding, flush=True)
+        levels.append(finding.level)
+    failed, warned = levels.count("fail"), levels.count("warn")
+    print(f"\n{len(levels)} looked at: {failed} fail, {warned} to be warned of")
+    if failed:
+        raise typer.Exit(1)
+
+
 @app.callback()
 def root(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,

@@ -22,7 +22,8 @@ MAY_IMPORT = {
     "bench": {"errors", "settings", "theory"},
     "plots": {"errors", "settings", "bench", "theory"},
     "flags": {"errors", "settings"},
-    "cli": {"errors", "settings", "flags", "server", "bench", "plots"},
+    "doctor": {"errors", "settings", "work", "bench"},
+    "cli": {"errors", "settings", "flags", "server", "bench", "plots", "doctor"},
     "__main__": {"cli"},
     "__init__": set(),
 }  # fmt: skip

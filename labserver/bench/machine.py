@@ -33,7 +33,7 @@ def machine() -> dict[str, object]:
 def versions() -> dict[str, str]:
     """The versions of all that a figure may depend on."""
     packages = {name: importlib.metadata.version(name) for name in PACKAGES}
-    return {"labserver": __version__, "poppler": _poppler_version(), **packages}
+    return {"labserver": __version__, "poppler": poppler_version(), **packages}
 
 
 def usable_cores() -> int:
@@ -52,7 +52,8 @@ def _cpu_name() -> str:
     return platform.processor() or platform.machine()
 
 
-def _poppler_version() -> str:
+def poppler_version() -> str:
+    """What `pdftoppm` says that it is, or "not installed"."""
     try:
         printed = subprocess.run(["pdftoppm", "-v"], capture_output=True, text=True, timeout=10)
     except FileNotFoundError:
