@@ -12,7 +12,7 @@ from fake_run import fake_run
 
 from labserver.bench.cells import alone_s, throughputs
 from labserver.bench.model import Model
-from labserver.bench.predict import backtests, model_of, own_loads, predict
+from labserver.bench.predict import backtests, model_of, own_loads, predict, same_work
 from labserver.bench.store import Run, read_run
 from labserver.bench.target import Target, target_of
 from labserver.errors import StartupError
@@ -160,3 +160,18 @@ def test_a_kept_sweep_is_foretold_roughly_and_within_a_tenth_when_slowed(name: s
     tests = backtests(read_run(ROOT / "results" / name))
     for test, limit in zip(tests, (0.35, 0.10), strict=False):
         assert test.error.abs().max() < limit
+
+
+def test_a_model_is_held_only_against_the_same_work(run: Run, tmp_path: Path) -> None:
+    other = fake_run(tmp_path, (1, 8), 2, seed=3)
+    assert same_work(run, other)
+    for part, change in (
+        ("server", {"dpi": 50}),
+        ("client", {"path": "/gallery/original/put"}),
+        ("versions", {"poppler": "0.1"}),
+        ("machine", {"cores": 3}),
+        ("document", {"name": "another.pdf"}),
+    ):
+        changed = {part: {**getattr(other.info, part), **change}}
+        unlike = dataclasses.replace(other, info=dataclasses.replace(other.info, **changed))
+        assert not same_work(run, unlike)

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import pandas as pd
 
 from labserver.bench.predict import backtests
-from labserver.bench.replay import can_replay, replay, service_of
+from labserver.bench.replay import can_replay, measured_service, replay
 from labserver.bench.store import Run
+from labserver.theory.distributions import Empirical
 
 ALONE = "from its jobs alone"
 SLOWED = "and how slow full cores are"
@@ -32,17 +33,18 @@ def _of(run: Run) -> list[pd.DataFrame]:
     if can_replay(run):
         again = replay(run)
         load = again["rate_per_s"].map("{:.3g}/s".format)
-        return [
-            again.assign(
-                run=run.info.name, model=AGAIN, load=load, service_s=service_of(run).mean_s
-            )
-        ]
+        return [_named(again, run, AGAIN, load, measured_service(run))]
     return [
-        test.table.assign(
-            run=run.info.name,
-            model=model,
-            load=test.table.index.map("N = {}".format),
-            service_s=service_of(run).mean_s,
-        )
+        _named(test.table, run, model, test.table.index.map("N = {}".format), test.service)
         for model, test in zip((ALONE, SLOWED), backtests(run), strict=False)
     ]
+
+
+def _named(
+    table: pd.DataFrame,
+    run: Run,
+    model: str,
+    load: pd.Series[str] | pd.Index[str],
+    service: Empirical,
+) -> pd.DataFrame:
+    return table.assign(run=run.info.name, model=model, load=load, service_s=service.mean_s)

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from labserver.bench.cells import alone_s, is_open, measured_cells, throughputs
+from labserver.bench.cells import alone_s, is_open, measured_cells, pool_of, throughputs
+from labserver.bench.compare import Comparison
 from labserver.bench.model import Model
 from labserver.bench.prediction import Backtest, Prediction
 from labserver.bench.store import Run
@@ -18,6 +19,8 @@ from labserver.errors import StartupError
 from labserver.theory.distributions import Empirical
 from labserver.theory.sharing import Cores
 
+SERVER = ("engine", "runner", "png", "dpi", "pdf_workers", "dispatch")
+VERSIONS = ("poppler", "pdf2image", "pypdfium2", "isal", "pyvips", "pyvips-binary")
 AT_ONCE = tuple(range(1, 17))
 
 
@@ -83,6 +86,22 @@ def can_backtest(run: Run) -> bool:
     return several and not is_open(run) and not alone_s(run).empty
 
 
+def same_work(a: Run, b: Run) -> bool:
+    """Whether a model of one may be held against the other: alike in all that decides S and X."""
+    return not Comparison(a, b).reasons and _work(a) == _work(b)
+
+
+def _work(run: Run) -> list[object]:
+    """What a server's own times depend on, beside its machine and the document."""
+    info = run.info
+    return [
+        info.client.get("path", "/put"),
+        pool_of(run),
+        *(info.server.get(key) for key in SERVER),
+        *(info.versions.get(key) for key in VERSIONS),
+    ]
+
+
 def own_loads(run: Run) -> tuple[int, ...]:
     """The numbers of PDFs at once that the run measured; 1 to 16 if that is one only."""
     own = sorted({cell.concurrency for cell in measured_cells(run)})
@@ -91,7 +110,7 @@ def own_loads(run: Run) -> tuple[int, ...]:
 
 def _backtest(model: Model, measured: pd.Series[float]) -> Backtest:
     said = model.sweep([int(n) for n in measured.index])
-    return Backtest(model.cores, said.assign(measured_per_s=measured))
+    return Backtest(model.service, model.cores, said.assign(measured_per_s=measured))
 
 
 def _cases(target: Target, tests: Sequence[Backtest]) -> dict[str, Cores]:

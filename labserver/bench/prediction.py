@@ -12,6 +12,7 @@ from labserver.bench.model import Model
 from labserver.bench.report import joined, numbers, wrapped
 from labserver.bench.stats import mean_interval
 from labserver.bench.store import Run
+from labserver.theory.distributions import Empirical
 from labserver.theory.sharing import Cores
 
 
@@ -19,6 +20,7 @@ from labserver.theory.sharing import Cores
 class Backtest:
     """A model's `table` for N that were measured, too: `measured_per_s` beside `docs_per_s`."""
 
+    service: Empirical
     cores: Cores
     table: pd.DataFrame
 

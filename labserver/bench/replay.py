@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from labserver.bench.cells import alone_s, is_open, pool_of, throughputs
+from labserver.bench.cells import is_open, pool_of, throughputs
 from labserver.bench.store import Run
 from labserver.bench.target import target_of
 from labserver.theory.arrivals import Times
@@ -39,8 +39,8 @@ def replay(run: Run, *, draws: int = DRAWS, seed: int = 0) -> pd.DataFrame:
     """A row a measured cell: its goodput, completed jobs per second, as predicted and as measured.
 
     The columns are rate_per_s, docs_per_s (the median of `draws`), docs_per_s_low, docs_per_s_high
-    (95 % of them) and measured_per_s. The prediction knows when each request came, and S: the times
-    of the run's jobs alone, or, when it has none, of its completed ones. Raises ValueError unless
+    (95 % of them) and measured_per_s. The prediction knows when each request came, and S as it was
+    in this run (`measured_service`), so that its error is the model's. Raises ValueError unless
     `can_replay`.
     """
     if not can_replay(run):
@@ -77,7 +77,7 @@ def _simulate(run: Run, rows: pd.DataFrame, seed: int) -> Simulation:
     target, at_s = target_of(run), np.sort(rows["intended_s"])
     return simulate(
         Times(at_s - at_s[0]),
-        service_of(run),
+        measured_service(run),
         servers=target.workers,
         queue_size=target.room - target.workers,
         deadline_s=target.timeout_s,
@@ -85,9 +85,7 @@ def _simulate(run: Run, rows: pd.DataFrame, seed: int) -> Simulation:
     )
 
 
-def service_of(run: Run) -> Empirical:
-    """S, in seconds: the times of the run's jobs alone, or of its completed ones if it has none."""
-    alone = alone_s(run)
-    if alone.empty:
-        alone = run.measured[run.measured["status"] == 200]["process_ms"] / 1000
-    return Empirical(alone)
+def measured_service(run: Run) -> Empirical:
+    """S, in seconds, as it was in the run itself: the times of its completed jobs."""
+    completed = run.measured[run.measured["status"] == 200]
+    return Empirical(completed["process_ms"] / 1000)

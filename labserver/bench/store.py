@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,9 @@ from labserver.bench.records import (
     RunInfo,
 )
 from labserver.errors import RunFormatError
+
+RESULTS = Path(__file__).resolve().parents[2] / "results"
+TIMED = re.compile(r"20\d{6}-")  # the name of a run that was given none
 
 TABLES = {
     "requests": REQUEST_COLUMNS,
@@ -119,6 +124,20 @@ def read_runs(folder: Path | str) -> list[Run]:
     if not runs:
         raise RunFormatError(f"{folder} is not a finished run, nor a folder of such: no run.json")
     return runs
+
+
+def kept_runs(folder: Path = RESULTS) -> list[Run]:
+    """The valid runs at any depth below `folder` that were given a name, by path.
+
+    What cannot be read is left out.
+    """
+    places = [file.parent.relative_to(folder) for file in sorted(folder.rglob("run.json"))]
+    runs = []
+    for place in places:
+        if not any(TIMED.match(part) for part in place.parts):
+            with suppress(RunFormatError):
+                runs.append(read_run(folder / place))
+    return [run for run in runs if run.info.verdict == "valid"]
 
 
 def read_table(path: Path, columns: Iterable[str]) -> pd.DataFrame:
