@@ -41,6 +41,11 @@ class Model:
         """The same jobs on another machine; by default its cores run free of each other."""
         return replace(self, target=target, cores=cores or Cores(target.cores))
 
+    @property
+    def servers(self) -> int:
+        """m: how many jobs get a whole core's speed at once, min(workers, cores)."""
+        return min(self.target.workers, self.cores.cores)
+
     def sweep(self, at_once: Sequence[int]) -> pd.DataFrame:
         """A row a number of jobs: the medians of the draws.
 

@@ -32,15 +32,14 @@ def predict(
     `at_once` are the numbers of PDFs; by default the run's own, and 1 to 16 if it has one only. The
     same arguments give the same. Raises StartupError when the run has no completed job at N = 1.
     """
-    model = model_of(run, seed)
-    tests = backtests(run, seed)
-    loads = at_once or own_loads(run)
-    models = {
-        name: model.on(target or model.target, cores)
-        for name, cores in _cases(target or model.target, tests).items()
+    own = model_of(run, seed)
+    alone = own.on(target or own.target)
+    speed, loads = full_speed(run, seed), at_once or own_loads(run)
+    sweeps = {
+        name: alone.on(alone.target, cores).sweep(loads)
+        for name, cores in _cases(alone.target, speed).items()
     }
-    sweeps = {name: one.sweep(loads) for name, one in models.items()}
-    return Prediction(run, models["cores"], sweeps, tests)
+    return Prediction(run, alone, speed, sweeps, backtests(run, seed))
 
 
 def model_of(run: Run, seed: int = 0) -> Model:
@@ -57,27 +56,43 @@ def model_of(run: Run, seed: int = 0) -> Model:
     return Model(Empirical(service_s), own, Cores(own.cores), think_s, seed=seed)
 
 
+def full_speed(run: Run, seed: int = 0) -> float:
+    """What a core of the run's machine did while all were busy, of what one did that was alone.
+
+    The measured throughput where N first filled the cores over that which the jobs alone foretell
+    of it; 1 where it was no less, or nothing tells.
+    """
+    if not can_backtest(run) or run.info.simulated:
+        return 1.0
+    model, measured = model_of(run, seed), _measured(run)
+    full = measured.loc[model.servers :]
+    if full.empty or model.servers == 1:
+        return 1.0
+    foretold = model.sweep([int(full.index[0])])["docs_per_s"]
+    return min(1.0, float(full.iloc[0] / foretold.iloc[0]))
+
+
 def backtests(run: Run, seed: int = 0) -> list[Backtest]:
     """The model held against what the run itself measured above N = 1; [] where it has nothing.
 
-    First the model of its jobs alone. Then, if the run was slower than that where its cores were
-    first all busy, the model that takes this for the cores' speed when full, on the larger N.
+    First the model of its jobs alone; then, if it lost speed when full, the model that knows so, on
+    the N larger than the one that told.
     """
     if not can_backtest(run):
         return []
-    model = model_of(run, seed)
+    model, measured = model_of(run, seed), _measured(run)
+    tests = [_backtest(model, measured)]
+    later = measured.loc[model.servers :].iloc[1:]
+    if (speed := full_speed(run, seed)) < 1 and len(later):
+        slowed = model.on(model.target, Cores(model.target.cores, speed))
+        tests.append(_backtest(slowed, later))
+    return tests
+
+
+def _measured(run: Run) -> pd.Series[float]:
+    """The mean throughput of the repeats at each N above 1, by N."""
     table = throughputs(run)
-    measured = table[table["concurrency"] > 1].groupby("concurrency")["docs_per_s"].mean()
-    alone = _backtest(model, measured)
-    servers = min(model.target.workers, model.target.cores)
-    full = alone.table.loc[servers:]
-    if run.info.simulated or servers == 1 or len(full) < 2:
-        return [alone]
-    full_speed = float(full["measured_per_s"].iloc[0] / full["docs_per_s"].iloc[0])
-    if full_speed >= 1:
-        return [alone]
-    slowed = model.on(model.target, Cores(model.target.cores, full_speed))
-    return [alone, _backtest(slowed, measured.loc[full.index[1] :])]
+    return table[table["concurrency"] > 1].groupby("concurrency")["docs_per_s"].mean()
 
 
 def can_backtest(run: Run) -> bool:
@@ -113,12 +128,11 @@ def _backtest(model: Model, measured: pd.Series[float]) -> Backtest:
     return Backtest(model.service, model.cores, said.assign(measured_per_s=measured))
 
 
-def _cases(target: Target, tests: Sequence[Backtest]) -> dict[str, Cores]:
+def _cases(target: Target, speed: float) -> dict[str, Cores]:
     """The cores that the forecast is made for, by the column that shows it."""
     cases = {"cores": Cores(target.cores)}
-    full_speed = min((test.cores.full_speed for test in tests), default=1.0)
-    if full_speed < 1 and min(target.workers, target.cores) > 1:
-        cases["slowed"] = Cores(target.cores, full_speed)
+    if speed < 1 and min(target.workers, target.cores) > 1:
+        cases["slowed"] = Cores(target.cores, speed)
     if min(target.threads, target.workers) > target.cores:
         cases[f"{target.threads} threads"] = Cores(target.threads)
     return cases

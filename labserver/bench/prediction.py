@@ -44,13 +44,9 @@ class Prediction:
 
     run: Run
     model: Model
+    full_speed: float
     sweeps: Mapping[str, pd.DataFrame]
     backtests: Sequence[Backtest]
-
-    @property
-    def full_speed(self) -> float:
-        """What a core of the run did while all were busy, of what one does that is alone."""
-        return min((test.cores.full_speed for test in self.backtests), default=1.0)
 
     @property
     def table(self) -> pd.DataFrame:
