@@ -106,10 +106,10 @@ class QueueFull(JobError):
 
 
 class Shed(JobError):
-    """Raised when the answer could only come after the deadline, so that the work was not begun."""
+    """Raised when the answer would come too late, so that the work was not begun."""
 
     status, outcome, title = 503, "shed", "Service unavailable"
-    reason = "it could not be done before its deadline"
+    reason = "its answer would come too late"
 
 
 class Draining(JobError):

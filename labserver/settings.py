@@ -24,6 +24,7 @@ ENV_PREFIX = "LABSERVER_"
 SAMPLE = Path(__file__).resolve().parent.parent / "data" / "scan-17pages.pdf"
 
 Dispatch = Literal["least-busy", "shared"]
+Discipline = Literal["fifo", "lifo", "deadline", "codel"]
 Engine = Literal["poppler", "pdfium", "sleep"]
 Runner = Literal["auto", "thread", "process"]
 Png = Literal["fast", "small"]
@@ -67,6 +68,13 @@ class Settings(BaseSettings):
         "least-busy",
         "least-busy: a queue for each worker, a job goes to the least busy one. "
         "shared: one queue before all workers.",
+    )
+    discipline: Discipline = _flag(
+        "fifo",
+        "Which waiting job is next. fifo: the oldest, however late; lifo: the newest. deadline: "
+        "the oldest that can still be done in time. codel: the oldest that has waited for less "
+        "than half of its time, or than a job takes while the queue does not drain. What is "
+        "passed over is refused (503).",
     )
     engine: Engine = _flag(
         "poppler",

@@ -17,6 +17,7 @@ from fastapi import FastAPI
 
 from labserver.jobs.job import Job, OnPage, Result
 from labserver.jobs.ledger import Ledger
+from labserver.jobs.line import Discipline
 from labserver.jobs.pool import Dispatch, Pool
 from labserver.jobs.stop import NS_PER_S, StopToken
 from labserver.jobs.trace import Trace
@@ -65,6 +66,7 @@ class Rig:
         workers: int = 1,
         queue_size: int = 1,
         dispatch: Dispatch = "least-busy",
+        discipline: Discipline = "fifo",
         shed: bool = False,
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
@@ -79,6 +81,7 @@ class Rig:
             workers=workers,
             queue_size=queue_size,
             dispatch=dispatch,
+            discipline=discipline,
             shed=shed,
             clock=clock,
         )

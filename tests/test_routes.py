@@ -242,7 +242,7 @@ def test_stats_has_the_documented_form(lab: Lab) -> None:
         assert set(stats["loop_lag_ms"]) == {"p50", "p99", "max"}
         assert stats["pools"]["pdf"] == {
             "workers": 1, "busy": 0, "waiting": 0, "capacity": 1, "dispatch": "least-busy",
-            "at_work": [False], "lines": [0],
+            "discipline": "fifo", "at_work": [False], "lines": [0],
         }  # fmt: skip
         assert set(stats["ledger"]) == {"received", "waiting", "running", "outcomes"}
 

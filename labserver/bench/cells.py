@@ -50,6 +50,18 @@ def pool_of(run: Run) -> str:
     return "message" if run.info.client.get("job") == "message" else "pdf"
 
 
+def policy_of(run: Run) -> str:
+    """How its server chose among the waiting jobs, such as "fifo", "lifo" or "fifo + shed"."""
+    discipline = run.info.server.get("discipline") or "fifo"  # runs from before the flag lack it
+    return discipline + " + shed" * bool(run.info.server.get("shed"))
+
+
+def places_of(run: Run) -> int:
+    """Q: how many jobs could wait in all, before all the workers."""
+    server, pool = run.info.server, pool_of(run)
+    return int(server[f"{pool}_workers"] * server[f"{pool}_queue_size"])
+
+
 def said(run: Run, cell: Cell) -> str:
     """The cell's load in words, such as "8 PDFs at once"."""
     noun = "PDF" if pool_of(run) == "pdf" else "job"

@@ -53,7 +53,7 @@ def running_host(stats: dict[str, Any], job: JobType) -> Host:
     for name, pool in stats["pools"].items():
         server[f"{name}_workers"] = pool["workers"]
         server[f"{name}_queue_size"] = pool["capacity"] // pool["workers"]
-        server["dispatch"] = pool["dispatch"]
+        server |= {way: pool[way] for way in ("dispatch", "discipline")}
     if job == "message":
         return Host(server, _no_document(job), simulated=True)
     return Host(server, {"name": "the server's own sample", "bytes": 0}, simulated=None)

@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from labserver.bench.cells import axis_of, pool_of, throughputs
+from labserver.bench.cells import axis_of, policy_of, pool_of, throughputs
 from labserver.bench.checks import Check, checks
 from labserver.bench.forecasts import Forecasts, forecasts
 from labserver.bench.health import Health, health, quantile_if_any
@@ -97,6 +97,7 @@ def provenance(run: Run) -> list[str]:
         _served_by(run),
         f"{server[f'{pool}_workers']} workers, {server['dispatch']}, "
         f"queue {server[f'{pool}_queue_size']} a worker",
+        *([policy_of(run)] if policy_of(run) != "fifo" else []),
         *([f"deadline {timeout_s:g} s"] if timeout_s else []),
         f"{info.mode}, seed {info.seed}, n = {len(run.measured)}, {info.started_at[:10]}",
     ]

@@ -27,7 +27,7 @@ from labserver.errors import Stopped
 from labserver.jobs.forecast import Forecast
 from labserver.jobs.job import Job
 from labserver.jobs.ledger import Ledger
-from labserver.jobs.line import Line
+from labserver.jobs.line import Discipline, Line, hopeless
 from labserver.jobs.outcome import Outcome
 from labserver.jobs.runner import Runner
 from labserver.jobs.trace import Trace
@@ -50,6 +50,7 @@ class PoolSnapshot:
     waiting: int
     capacity: int
     dispatch: Dispatch
+    discipline: Discipline = "fifo"
     at_work: tuple[bool, ...] = ()
     lines: tuple[int, ...] = ()
 
@@ -59,6 +60,7 @@ class Pool:
 
     `dispatch="least-busy"` gives each worker a line of its own and a job to the worker with the
     fewest before it; `"shared"` puts one line of `workers * queue_size` before all of them.
+    `discipline` says which waiting job is next, and whether it is still worth it.
 
     With `shed`, a job whose answer could only come too late is refused when it comes, or dropped
     when its turn has come too late. A job that a free worker can take is never refused so: with
@@ -75,11 +77,13 @@ class Pool:
         workers: int,
         queue_size: int,
         dispatch: Dispatch = "least-busy",
+        discipline: Discipline = "fifo",
         shed: bool = False,
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self.name = name
         self.dispatch = dispatch
+        self.discipline = discipline
         self._runner = runner
         self._ledger = ledger
         self._lock = ledger.lock
@@ -90,9 +94,8 @@ class Pool:
         self._draining = False
         # One line before all workers, or one before each.
         shared = dispatch == "shared"
-        self._lines = (
-            [Line(workers * queue_size)] if shared else [Line(queue_size) for _ in range(workers)]
-        )
+        lines, places = (1, workers * queue_size) if shared else (workers, queue_size)
+        self._lines = [Line(places, discipline) for _ in range(lines)]
         self._workers = [
             Worker(f"{name}Worker{n + 1}", self._lines[0 if shared else n]) for n in range(workers)
         ]
@@ -179,6 +182,7 @@ class Pool:
             waiting=sum(len(line) for line in self._lines),
             capacity=sum(line.capacity for line in self._lines),
             dispatch=self.dispatch,
+            discipline=self.discipline,
             at_work=tuple(worker.job is not None for worker in self._workers),
             lines=tuple(len(line) for line in self._lines),
         )
@@ -236,7 +240,7 @@ class Pool:
         while (job := worker.line.take()) is not None:
             if job.stop.requested:
                 self._drop(job, Outcome.EXPIRED)
-            elif self._shed and self._left_ns(job) < self._forecast.service_ns:
+            elif self._is_not_worth_it(job, worker.line):
                 self._drop(job, Outcome.SHED)
             else:
                 self._assign(worker, job)
@@ -248,11 +252,14 @@ class Pool:
         """Whether a job that joins `line`, all of whose workers are busy, would end too late."""
         now_ns = self._clock()
         starts = [w.job.started_ns or now_ns for w in self._workers if w.line is line and w.job]
-        wait_ns = self._forecast.wait_ns(len(line), len(starts), now_ns - min(starts))
-        return wait_ns + self._forecast.service_ns > self._left_ns(job)
+        wait_ns = self._forecast.wait_ns(line.ahead, len(starts), now_ns - min(starts))
+        return now_ns + wait_ns + self._forecast.service_ns > job.stop.deadline_ns
 
-    def _left_ns(self, job: Job) -> int:
-        return job.stop.deadline_ns - self._clock()
+    def _is_not_worth_it(self, job: Job, line: Line) -> bool:
+        """Whether the job whose turn it is gets a refusal instead of a worker."""
+        now_ns, service_ns = self._clock(), self._forecast.service_ns
+        too_late = self._shed and hopeless(job, now_ns, service_ns)
+        return too_late or line.sheds(job, now_ns, service_ns)
 
     def _refuse(self, job: Job, outcome: Outcome) -> None:
         self._ledger.settle(job, outcome, job.submitted_ns)

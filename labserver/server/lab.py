@@ -194,6 +194,7 @@ class Lab:
             workers=workers,
             queue_size=queue_size,
             dispatch=self.settings.dispatch,
+            discipline=self.settings.discipline,
             shed=self.settings.shed,
         )
 

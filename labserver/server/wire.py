@@ -110,6 +110,7 @@ class PoolStats(BaseModel):
     waiting: int
     capacity: int
     dispatch: str
+    discipline: str
     at_work: list[bool]
     lines: list[int]
 
