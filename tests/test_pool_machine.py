@@ -1,9 +1,12 @@
-"""The pool under any order of events: the ledger balances, no slot is lost, no job ends twice."""
+"""The pool under any order of events and each discipline: the ledger balances, no slot is lost,
+no job ends twice, and each takes its turn.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from typing import Any, get_args
 
 from conftest import PATIENCE_S, Gate, Rig
 from hypothesis import HealthCheck, settings
@@ -15,9 +18,14 @@ from hypothesis.stateful import (
     precondition,
     rule,
 )
+from test_shed import Clock
 
 from labserver.jobs.job import Job
+from labserver.jobs.line import Discipline
 from labserver.jobs.outcome import Outcome
+from labserver.jobs.pool import Dispatch
+
+LONG_DAY = 12  # jobs: a pool that drains from the start has no story to tell
 
 
 class PoolMachine(RuleBasedStateMachine):
@@ -33,26 +41,33 @@ class PoolMachine(RuleBasedStateMachine):
     @initialize(
         workers=st.integers(1, 3),
         queue_size=st.integers(0, 3),
-        dispatch=st.sampled_from(["least-busy", "shared"]),
+        dispatch=st.sampled_from(get_args(Dispatch)),
+        discipline=st.sampled_from(get_args(Discipline)),
+        shed=st.booleans(),
     )
-    def start(self, workers: int, queue_size: int, dispatch: str) -> None:
+    def start(self, workers: int, queue_size: int, **policy: Any) -> None:
         self.capacity = workers * (1 + queue_size)
-        self.rig = Rig(workers=workers, queue_size=queue_size, dispatch=dispatch)  # type: ignore[arg-type]
+        self.clock = Clock()
+        self.rig = Rig(workers=workers, queue_size=queue_size, clock=self.clock, **policy)
+        self.lifo = policy["discipline"] == "lifo"
+        self.one_line = workers == 1 or policy["dispatch"] == "shared"
+        self.may_shed = policy["shed"] or policy["discipline"] in ("deadline", "codel")
         self.rig.pool.start()
 
-    @rule(late=st.booleans())
-    def submit(self, late: bool) -> None:
+    @rule(deadline_s=st.sampled_from([0, 5, 60, 60, 60]))
+    def submit(self, deadline_s: float) -> None:
         before = sum(self.rig.counts())
 
         async def make() -> Job:
-            return self.rig.job(deadline_s=0 if late else 60)
+            return self.rig.job(deadline_s)
 
         job = self.loop.run_until_complete(make())
         job.done.add_done_callback(lambda _: self.sets.update([job.id]))
         self.jobs.append((job, self.rig.gates[-1]))
         self.rig.pool.submit(job)
-        assert (job.outcome in (Outcome.REJECTED, Outcome.DRAINED)) or before < self.capacity
-        if late and job.place == "running":
+        refused = job.outcome in (Outcome.REJECTED, Outcome.DRAINED, Outcome.SHED)
+        assert refused or before < self.capacity
+        if deadline_s == 0 and job.place == "running":
             self.wait(job)  # it is stopped before its work begins
             assert job.outcome is Outcome.KILLED
         self.settle()
@@ -66,8 +81,14 @@ class PoolMachine(RuleBasedStateMachine):
         gate.opened.set()
         self.wait(job)
         natural = Outcome.FAILED if fails else Outcome.COMPLETED
+        natural = Outcome.KILLED if job.stop.requested else natural
         assert job.outcome is (settled_before or natural)
         self.settle()
+        self.in_order(job.worker)
+
+    @rule(seconds=st.floats(0.1, 40))
+    def time_passes(self, seconds: float) -> None:
+        self.clock.advance(seconds)
 
     @precondition(lambda self: self.jobs)
     @rule(gone=st.booleans(), data=st.data())
@@ -80,9 +101,21 @@ class PoolMachine(RuleBasedStateMachine):
         )
         assert job.outcome is (before or (Outcome.ABANDONED if gone else late))
 
+    @precondition(lambda self: len(self.jobs) > LONG_DAY)
     @rule()
     def drain(self) -> None:
         self.rig.pool.drain()
+
+    def in_order(self, worker: str) -> None:
+        """Whom the worker has taken came before all who still wait, or with lifo after them."""
+        taken = [
+            n for n, (job, _) in enumerate(self.jobs) if not job.ended_ns and job.worker == worker
+        ]
+        waiting = [
+            n for n, (job, _) in enumerate(self.jobs) if job.place == "waiting" and not job.outcome
+        ]
+        if taken and waiting and self.one_line:
+            assert taken[0] > max(waiting) if self.lifo else taken[0] < min(waiting)
 
     def at_work(self) -> list[tuple[Job, Gate]]:
         """Jobs that hold a worker, those whose request has ended included."""
@@ -107,6 +140,7 @@ class PoolMachine(RuleBasedStateMachine):
         outcomes = Counter(job.outcome.value for job, _ in self.jobs if job.outcome is not None)
         assert {k: v for k, v in snapshot.outcomes.items() if v} == outcomes
         assert max(self.sets.values(), default=0) <= 1
+        assert self.may_shed or not outcomes["shed"]
 
     def wait(self, job: Job) -> None:
         """Run the loop until the job has been reported."""
@@ -129,8 +163,8 @@ class PoolMachine(RuleBasedStateMachine):
 
 
 PoolMachine.TestCase.settings = settings(
-    max_examples=60,
-    stateful_step_count=25,
+    max_examples=150,
+    stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
