@@ -201,16 +201,19 @@ def test_latency_title_is_of_completed_requests(runs: dict[str, Run]) -> None:
     assert "No request completed" in texts(latency(runs["none completed"]))
 
 
-def test_gantt_has_a_bar_a_job_and_hatches_the_work_for_nobody(runs: dict[str, Run]) -> None:
+def test_gantt_has_a_bar_a_job_and_tells_the_work_for_nobody(runs: dict[str, Run]) -> None:
     run = runs["none completed"]
     told = jobs_of(run.events, cell_of(run)).dropna(subset=["start_s"])
-    hatched, plain = [], []
-    for bar in axes_of(gantt(run)).patches:
-        (hatched if bar.get_hatch() else plain).append(bar.get_width())
-    assert len(plain) == len(told)
-    assert sum(plain) == pytest.approx((told["settle_s"] - told["start_s"]).sum())
-    assert sum(hatched) == pytest.approx((told["left_s"] - told["settle_s"]).sum())
-    assert sum(hatched) > 0
+    late, nobody = [], []
+    figure = gantt(run)
+    for bar in axes_of(figure).patches:
+        of_late = bar.get_hatch() == INK["504"].hatch
+        (late if of_late else nobody).append(bar.get_width())
+    assert len(late) == len(told)
+    assert sum(late) == pytest.approx((told["settle_s"] - told["start_s"]).sum())
+    assert sum(nobody) == pytest.approx((told["left_s"] - told["settle_s"]).sum())
+    assert sum(nobody) > 0
+    assert "100 % of it on jobs that did not complete" in texts(figure)
 
 
 def test_gantt_fills_a_row_while_its_worker_has_a_job(runs: dict[str, Run]) -> None:

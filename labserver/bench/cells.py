@@ -59,7 +59,7 @@ def policy_of(run: Run) -> str:
 def places_of(run: Run) -> int:
     """Q: how many jobs could wait in all, before all the workers."""
     server, pool = run.info.server, pool_of(run)
-    return int(server[f"{pool}_workers"] * server[f"{pool}_queue_size"])
+    return int(server[f"{pool}_workers"]) * int(server[f"{pool}_queue_size"])
 
 
 def said(run: Run, cell: Cell) -> str:
@@ -100,6 +100,41 @@ def throughputs(run: Run) -> pd.DataFrame:
     table["docs_per_s"] = table["completed"] / table["duration_s"]
     table["pages_per_s"] = table["pages"] / table["duration_s"]
     return table.drop(columns=["first_s", "last_s"])
+
+
+def capacity_per_s(run: Run) -> float:
+    """c/S: the jobs per second that its workers could complete, each of them always busy.
+
+    It is what the run measured before its points, if it did; else from the service times of the
+    jobs that completed, NaN without one. Those of varied length leave out the longest then, which
+    a deadline ends.
+    """
+    measured = run.info.client.get("capacity_per_s")
+    if measured is not None:
+        return float(measured)
+    done = run.measured[run.measured["status"] == 200]
+    workers = int(run.info.server[f"{pool_of(run)}_workers"])
+    return 1000 * workers / float(done["process_ms"].mean())
+
+
+def goodputs(run: Run) -> pd.DataFrame:
+    """A row a measured cell of an open loop: rate_per_s, offered_per_s, goodput_per_s.
+
+    `rate_per_s` is what was asked for and `offered_per_s` what chance made of it: requests, each
+    counted once however often it was tried, over the time in which they came. `goodput_per_s`
+    counts those completed, over the time up to the last answer.
+    """
+    first = run.measured[run.measured["attempt"] == 1].groupby("cell")["intended_s"]
+    came_s = first.max() - first.min()
+    cells = throughputs(run)
+    offered_per_s = (first.count() / came_s).where(came_s > 0)
+    return pd.DataFrame(
+        {
+            "rate_per_s": cells["rate_per_s"],
+            "offered_per_s": offered_per_s.reindex(cells.index).fillna(cells["rate_per_s"]),
+            "goodput_per_s": cells["docs_per_s"],
+        }
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,11 @@ from labserver.bench.cells import is_open
 from labserver.bench.predict import can_backtest
 from labserver.bench.replay import can_replay
 from labserver.bench.store import Run
+from labserver.plots.cliff import cliff, is_cliff
 from labserver.plots.comparison import comparison
 from labserver.plots.gantt import gantt
 from labserver.plots.hockey_stick import hockey_stick, suits_hockey_stick
+from labserver.plots.goodput import goodput, has_rates
 from labserver.plots.latency import latency
 from labserver.plots.latency_ecdf import latency_ecdf
 from labserver.plots.percentiles import percentiles, suits_percentiles
@@ -36,6 +38,8 @@ __all__ = [
     "latency_ecdf", "loss", "metastability", "queue_depth", "save", "status", "throughput",
     "time_bars",
     "latency_ecdf", "parity", "prediction", "queue_depth", "save", "throughput", "time_bars",
+    "FIGURES", "STUDIES", "cliff", "comparison", "draw_all", "draw_study", "gantt", "goodput",
+    "latency", "latency_ecdf", "queue_depth", "save", "throughput", "time_bars",
 ]  # fmt: skip
 
 Data = TypeVar("Data")
@@ -78,6 +82,8 @@ STUDIES: dict[str, Drawing[Sequence[Run]]] = {
     "10-percentiles": Drawing(percentiles, suits_percentiles),
     "08-loss": Drawing(loss, has_losses),
     "16-parity": Drawing(parity, has_forecasts),
+    "06-goodput": Drawing(goodput, has_rates),
+    "09-cliff": Drawing(cliff, is_cliff),
 }
 
 

@@ -18,7 +18,9 @@ FEW_PAGES = 400
 
 
 def gantt(run: Run, ax: Axes | None = None, *, cell: str | None = None) -> Figure:
-    """A row a worker; a bar a job in the colour of its outcome, hatched once nobody waited for it.
+    """A row a worker; a bar a job in the colour of its outcome, hatched where it was for nothing.
+
+    That is a job which did not complete, and the work that went on when its request was over.
 
     `cell` is by default the first repeat of the largest load; ValueError if it is not there.
     """
@@ -63,6 +65,7 @@ def _bars(ax: Axes, ran: pd.DataFrame, origin_s: float) -> None:
             BAR_HEIGHT,
             left=mine["start_s"] - origin_s,
             color=ink.colour,
+            hatch=ink.hatch,
             edgecolor="black",
             lw=0.5,
         )
@@ -113,20 +116,20 @@ def _legend(ran: pd.DataFrame) -> list[Patch]:
             edgecolor="black",
             lw=0.5,
             label=ink.label,
-            hatch=ink.hatch if ink is INK["wasted"] else "",
+            hatch=ink.hatch,
         )
         for ink in (INK[key] for key in keys)
     ]
 
 
 def _title(ran: pd.DataFrame, load: str, workers: int, lasted_s: float) -> str:
-    busy_s = float((ran["left_s"] - ran["start_s"]).sum())
-    wasted_s = float((ran["left_s"] - ran["over_s"]).sum())
+    took_s = ran["left_s"] - ran["start_s"]
+    busy_s, lost_s = (float(t.sum()) for t in (took_s, took_s[ran["outcome"] != "completed"]))
     share = 100 * busy_s / (lasted_s * workers)
     title = f"{load}: {workers} workers are busy {share:.0f} % of the time"
-    if wasted_s == 0:
+    if lost_s == 0:
         return title
-    return f"{title}, {100 * wasted_s / busy_s:.1f} % of it for nobody"
+    return f"{title}, {100 * lost_s / busy_s:.0f} % of it on jobs that did not complete"
 
 
 def _subtitle(run: Run, workers: int) -> str:
