@@ -72,9 +72,9 @@ class Settings(BaseSettings):
     discipline: Discipline = _flag(
         "fifo",
         "Which waiting job is next. fifo: the oldest, however late; lifo: the newest. deadline: "
-        "the oldest that can still be done in time. codel: the oldest that has waited for less "
-        "than half of its time, or than a job takes while the queue does not drain. What is "
-        "passed over is refused (503).",
+        "the oldest that can still be done in time. codel: the oldest, but once the queue has not "
+        "been empty for half of a job's time, none that has waited for over a quarter of it. What "
+        "is passed over is refused (503).",
     )
     engine: Engine = _flag(
         "poppler",

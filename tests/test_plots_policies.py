@@ -29,7 +29,7 @@ RULES = {
     "fifo": FIFO,
     "lifo": Lifo(),
     "deadline": DeadlineSkip(SERVICE_S),
-    "codel": CoDel(SERVICE_S, DEADLINE_S / 2),
+    "codel": CoDel(DEADLINE_S / 4, DEADLINE_S / 2),
 }
 STATUS = {"COMPLETED": 200, "REJECTED": 503, "SHED": 503, "EXPIRED": 504, "KILLED": 504}
 

@@ -47,7 +47,7 @@ def _discipline(run: Run, service_s: float, deadline_s: float) -> Discipline:
         case "lifo":
             return Lifo()
         case "codel":
-            return CoDel(min(service_s, deadline_s / 2), deadline_s / 2)
+            return CoDel(deadline_s / 4, deadline_s / 2)
         case "deadline":
             return DeadlineSkip(service_s)
     return DeadlineSkip(service_s) if run.info.server.get("shed") else FIFO

@@ -4,8 +4,8 @@ Not thread-safe: its pool holds a lock around it.
 """
 
 # The disciplines are those of labserver.theory.discipline, so that what is simulated can be run.
-# There a rule's times are given; here they come from what the pool knows anyway, the forecast of
-# the service time and each job's deadline, so that they fit jobs of milliseconds and of minutes.
+# There a rule's times are given. Here they come from what the pool knows anyway, the forecast of
+# the service time or a job's own deadline, so that they fit jobs of milliseconds and of minutes.
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Line:
     """Jobs that wait; any of them can leave early at no cost to the others.
 
     `fifo` takes the oldest first, however late; `lifo` the newest. `deadline` and `codel` take the
-    oldest too, and shed one that could not be done in time, or that has waited too long while the
-    line does not drain.
+    oldest too, but shed one that could not be done in time, or that has stood too long in a line
+    which does not drain.
     """
 
     def __init__(self, capacity: int, discipline: Discipline = "fifo") -> None:
@@ -67,8 +67,7 @@ class Line:
             case "deadline":
                 return hopeless(job, now_ns, service_ns)
             case "codel":
-                waited_ns = now_ns - job.submitted_ns
-                return waited_ns > self._patience_ns(job, now_ns, service_ns)
+                return self._stands_in(job, now_ns)
             case "fifo" | "lifo":
                 return False
 
@@ -76,18 +75,17 @@ class Line:
         """Everyone who waits, oldest first."""
         return list(self._jobs.values())
 
-    def _patience_ns(self, job: Job, now_ns: int, service_ns: int) -> int:
-        """How long `codel` lets the job wait: half of its time, but not in a standing line.
+    def _stands_in(self, job: Job, now_ns: int) -> bool:
+        """Whether the line does not drain and the job has stood in it for too long.
 
-        Once the line has not been empty for that long, a job may wait for one service time only.
-        With less, workers would find nobody fit who came between two ends of work, and idle.
-
-        Source: the controlled delay of B. Maurer, "Fail at Scale", *ACM Queue* 13(8), 2015, whose
-        100 and 5 ms are for requests of a few ms.
+        That is more than a quarter of its time, once the line was not empty for half of it. Source:
+        the controlled delay of B. Maurer, "Fail at Scale", *ACM Queue* 13(8), 2015. Its 5 and
+        100 ms are for requests of a few ms with time to spare; with so small a share of a job's
+        deadline, workers would find nobody fit who came between two ends of work, and idle.
         """
-        half_ns = (job.stop.deadline_ns - job.submitted_ns) // 2
-        standing = now_ns - self._empty_ns > half_ns
-        return min(half_ns, service_ns) if standing and service_ns else half_ns
+        time_ns = job.stop.deadline_ns - job.submitted_ns
+        standing_ns, waited_ns = now_ns - self._empty_ns, now_ns - job.submitted_ns
+        return standing_ns > time_ns // 2 and waited_ns > time_ns // 4
 
 
 def hopeless(job: Job, now_ns: int, service_ns: int) -> bool:

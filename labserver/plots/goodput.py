@@ -79,7 +79,7 @@ def _title(points: pd.DataFrame, largest: float) -> str:
     if most - least < 100 * ALIKE:
         return f"{load}, each policy uses about {most:.0f} % of it in time"
     return (
-        f"{load}, {most:.0f} % of it is used in time with {left.index[best]}, {least:.0f} % with "
+        f"{load}, {most:.0f} % of it is used in time with {left.index[best]}; {least:.0f} % with "
         f"{left.index[worst]}"
     )
 
