@@ -16,14 +16,14 @@ from labserver.bench.store import Run
 from labserver.plots.cliff import cliff, is_cliff
 from labserver.plots.comparison import comparison
 from labserver.plots.gantt import gantt
-from labserver.plots.hockey_stick import hockey_stick, suits_hockey_stick
 from labserver.plots.goodput import goodput, has_rates
+from labserver.plots.hockey_stick import hockey_stick, suits_hockey_stick
 from labserver.plots.latency import latency
 from labserver.plots.latency_ecdf import latency_ecdf
-from labserver.plots.percentiles import percentiles, suits_percentiles
 from labserver.plots.loss import has_losses, loss
 from labserver.plots.metastability import has_spike, metastability
 from labserver.plots.parity import parity
+from labserver.plots.percentiles import percentiles, suits_percentiles
 from labserver.plots.prediction import prediction
 from labserver.plots.queue_depth import queue_depth
 from labserver.plots.status import status
@@ -32,15 +32,28 @@ from labserver.plots.throughput import throughput
 from labserver.plots.time_bars import time_bars
 
 __all__ = [
-    "FIGURES", "STUDIES", "comparison", "draw_all", "draw_study", "gantt", "hockey_stick",
-    "latency", "latency_ecdf", "percentiles", "queue_depth", "save", "throughput", "time_bars",
-    "FIGURES", "STUDIES", "comparison", "draw_all", "draw_study", "gantt", "latency",
-    "latency_ecdf", "loss", "metastability", "queue_depth", "save", "status", "throughput",
+    "FIGURES",
+    "STUDIES",
+    "cliff",
+    "comparison",
+    "draw_all",
+    "draw_study",
+    "gantt",
+    "goodput",
+    "hockey_stick",
+    "latency",
+    "latency_ecdf",
+    "loss",
+    "metastability",
+    "parity",
+    "percentiles",
+    "prediction",
+    "queue_depth",
+    "save",
+    "status",
+    "throughput",
     "time_bars",
-    "latency_ecdf", "parity", "prediction", "queue_depth", "save", "throughput", "time_bars",
-    "FIGURES", "STUDIES", "cliff", "comparison", "draw_all", "draw_study", "gantt", "goodput",
-    "latency", "latency_ecdf", "queue_depth", "save", "throughput", "time_bars",
-]  # fmt: skip
+]
 
 Data = TypeVar("Data")
 
@@ -68,9 +81,9 @@ FIGURES: dict[str, Drawing[Run]] = {
     "02-latency": Drawing(latency, is_closed),
     "03-gantt": Drawing(gantt),
     "04-queue": Drawing(queue_depth),
+    "05-status": Drawing(status, is_open),
     "07-hockey-stick": Drawing(hockey_stick, lambda run: suits_hockey_stick([run])),
     "10-percentiles": Drawing(percentiles, lambda run: suits_percentiles([run])),
-    "05-status": Drawing(status, is_open),
     "11-latency-ecdf": Drawing(latency_ecdf),
     "12-time-bars": Drawing(time_bars, is_closed),
     "15-metastability": Drawing(metastability, has_spike),
@@ -78,12 +91,12 @@ FIGURES: dict[str, Drawing[Run]] = {
 
 # Of several runs, which differ in one thing.
 STUDIES: dict[str, Drawing[Sequence[Run]]] = {
-    "07-hockey-stick": Drawing(hockey_stick, suits_hockey_stick),
-    "10-percentiles": Drawing(percentiles, suits_percentiles),
-    "08-loss": Drawing(loss, has_losses),
-    "16-parity": Drawing(parity, has_forecasts),
     "06-goodput": Drawing(goodput, has_rates),
+    "07-hockey-stick": Drawing(hockey_stick, suits_hockey_stick),
+    "08-loss": Drawing(loss, has_losses),
     "09-cliff": Drawing(cliff, is_cliff),
+    "10-percentiles": Drawing(percentiles, suits_percentiles),
+    "16-parity": Drawing(parity, has_forecasts),
 }
 
 
