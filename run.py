@@ -17,10 +17,12 @@ from pathlib import Path
 USAGE = """\
 usage: python3 run.py COMMAND [ARGUMENT ...]      (on Windows: py run.py COMMAND)
 
-  sweep   1 to 16 PDFs at once: a table and plots   (--quick unless told otherwise: --full, ...)
-  test    the tests                                 (pytest's own: -k pool, ...)
-  lab     the notebooks in JupyterLab               (jupyter lab's own)
-  serve   the server                                (--port 8080, ...)
+  sweep       1 to 16 PDFs at once: a table, plots  (--quick unless told otherwise: --full, ...)
+  test        the tests                             (pytest's own: -k pool, ...)
+  lab         the notebooks in JupyterLab           (jupyter lab's own)
+  notebooks   run them all, say which failed        (03, --full, --save)
+  pages       the notebooks as web pages, offline   (a folder's name)
+  serve       the server                            (--port 8080, ...)
 
 Each first installs what is missing: poppler, and requirements.txt into .venv.
 ARGUMENTs go through as they are; COMMAND --help lists them.
@@ -45,6 +47,8 @@ COMMANDS = {
     "sweep": ["-m", "labserver", "sweep"],
     "test": ["-m", "pytest"],
     "lab": ["-m", "jupyterlab", str(ROOT / "notebooks")],
+    "notebooks": ["-m", "labserver", "notebooks"],
+    "pages": ["-m", "labserver", "pages"],
     "serve": ["-m", "labserver", "serve"],
 }
 

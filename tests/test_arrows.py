@@ -21,9 +21,10 @@ MAY_IMPORT = {
     "theory": {"errors"},
     "bench": {"errors", "settings", "theory"},
     "plots": {"errors", "settings", "bench", "theory"},
+    "course": {"errors"},
     "flags": {"errors", "settings"},
     "doctor": {"errors", "settings", "work", "bench"},
-    "cli": {"errors", "settings", "flags", "server", "bench", "plots", "doctor"},
+    "cli": {"errors", "settings", "flags", "server", "bench", "plots", "course", "doctor"},
     "__main__": {"cli"},
     "__init__": set(),
 }  # fmt: skip

@@ -10,7 +10,14 @@ from labserver.bench.recording import short_collections
 
 
 def test_what_there_was_is_not_collected_while_it_is_measured() -> None:
-    with pytest.raises(KeyboardInterrupt), short_collections():
-        assert gc.get_freeze_count() > 0
-        raise KeyboardInterrupt
+    frozen = []
+
+    def interrupted() -> None:
+        with short_collections():
+            frozen.append(gc.get_freeze_count())
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert frozen[0] > 0
     assert gc.get_freeze_count() == 0
