@@ -29,12 +29,16 @@ Meanwhile = Callable[[ServerProcess], Coroutine[Any, Any, None]]
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A load of jobs of one kind by clients of one patience; `seed` is that of their retries."""
+    """A load of jobs of one kind by clients of one patience; `seed` is that of their retries.
+
+    `path` is where the jobs go: elsewhere than /put, to a piece of the gallery.
+    """
 
     load: Load
     job: JobType = "pdf2image"
     patience: Patience = PATIENT
     seed: int = 0
+    path: str = "/put"
 
 
 async def run_trial(
@@ -88,7 +92,9 @@ def _recording(trial: Trial, folder: Path, host: Host) -> Recording:
             "job": trial.job,
             "think_s": getattr(trial.load, "think_s", 0.0),
             "patience": repr(trial.patience),
+            "path": trial.path,
         },
+        path=trial.path,
     )
 
 
