@@ -18,8 +18,10 @@ from labserver.plots.comparison import comparison
 from labserver.plots.gantt import gantt
 from labserver.plots.goodput import goodput, has_rates
 from labserver.plots.hockey_stick import hockey_stick, suits_hockey_stick
+from labserver.plots.inflation import has_service, inflation
 from labserver.plots.latency import latency
 from labserver.plots.latency_ecdf import latency_ecdf
+from labserver.plots.loop_lag import has_probes, loop_lag
 from labserver.plots.loss import has_losses, loss
 from labserver.plots.metastability import has_spike, metastability
 from labserver.plots.parity import parity
@@ -30,6 +32,7 @@ from labserver.plots.status import status
 from labserver.plots.style import save
 from labserver.plots.throughput import throughput
 from labserver.plots.time_bars import time_bars
+from labserver.plots.validity import validity
 
 __all__ = [
     "FIGURES",
@@ -41,8 +44,10 @@ __all__ = [
     "gantt",
     "goodput",
     "hockey_stick",
+    "inflation",
     "latency",
     "latency_ecdf",
+    "loop_lag",
     "loss",
     "metastability",
     "parity",
@@ -53,6 +58,7 @@ __all__ = [
     "status",
     "throughput",
     "time_bars",
+    "validity",
 ]
 
 Data = TypeVar("Data")
@@ -86,7 +92,10 @@ FIGURES: dict[str, Drawing[Run]] = {
     "10-percentiles": Drawing(percentiles, lambda run: suits_percentiles([run])),
     "11-latency-ecdf": Drawing(latency_ecdf),
     "12-time-bars": Drawing(time_bars, is_closed),
+    "13-loop-lag": Drawing(loop_lag, has_probes),
+    "14-inflation": Drawing(inflation, has_service),
     "15-metastability": Drawing(metastability, has_spike),
+    "17-validity": Drawing(validity),
 }
 
 # Of several runs, which differ in one thing.
@@ -96,6 +105,8 @@ STUDIES: dict[str, Drawing[Sequence[Run]]] = {
     "08-loss": Drawing(loss, has_losses),
     "09-cliff": Drawing(cliff, is_cliff),
     "10-percentiles": Drawing(percentiles, suits_percentiles),
+    "13-loop-lag": Drawing(loop_lag, has_probes),
+    "14-inflation": Drawing(inflation, has_service),
     "16-parity": Drawing(parity, has_forecasts),
 }
 

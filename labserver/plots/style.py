@@ -53,6 +53,15 @@ class Ink:
     marker: str
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """How one of several runs looks beside the others; dashes and marker tell it in grey."""
+
+    colour: str
+    dashes: str
+    marker: str
+
+
 # Okabe and Ito's colours, which the colour-blind tell apart; the blue is darkened so that the
 # statuses are also four steps of grey.
 INK = {
@@ -68,6 +77,13 @@ WORK = Ink("service by a worker", "#44586B", "", "o")
 OVERHEAD = Ink("overhead: the rest", "#FFFFFF", "xxxx", "^")
 MODEL = "#222222"
 LAW = "#009E73"
+# Runs side by side, in colours that mean nothing else.
+SERIES = (
+    Line("#222222", "-", "o"),
+    Line("#56B4E9", "--", "s"),
+    Line("#8C6BB1", "-.", "^"),
+    Line("#9A8F4F", ":", "D"),
+)
 
 STATUS = {
     "completed": "200",
@@ -131,6 +147,32 @@ def figure_of(ax: Axes) -> Figure:
     return figure
 
 
+def panels(
+    ax: Axes,
+    widths: Sequence[float],
+    heights: Sequence[float] = (1,),
+    gap: float = 0.14,
+    head: float = 0.0,
+) -> list[Axes]:
+    """A grid of axes in place of `ax`, row by row from the top, of these relative sizes.
+
+    `gap` is the room between two for ticks and labels, `head` that above the first row for titles
+    of its own, as shares of `ax`.
+    """
+    ax.set_axis_off()
+    return [
+        ax.inset_axes((x, (1 - head) * (1 - y - height), width, (1 - head) * height))
+        for y, height in _spans(heights, gap)
+        for x, width in _spans(widths, gap)
+    ]
+
+
+def _spans(sizes: Sequence[float], gap: float) -> list[tuple[float, float]]:
+    """(start, length) of each part of [0, 1], with a gap between two."""
+    lengths = [size * (1 - gap * (len(sizes) - 1)) / sum(sizes) for size in sizes]
+    return [(sum(lengths[:i]) + i * gap, length) for i, length in enumerate(lengths)]
+
+
 def entitle(ax: Axes, title: str, subtitle: str = "") -> None:
     """Say what is to be seen, as a sentence, and below it smaller what one needs to read it."""
     width_in = ax.get_position().width * figure_of(ax).get_figwidth()
@@ -149,10 +191,10 @@ def entitle(ax: Axes, title: str, subtitle: str = "") -> None:
     )
 
 
-def say(ax: Axes, what: str) -> None:
+def say(ax: Axes, what: str, size: float = 14) -> None:
     """In place of a figure that the run has no data for."""
     ax.set_axis_off()
-    ax.text(0.5, 0.5, what, transform=ax.transAxes, ha="center", va="center", fontsize=14)
+    ax.text(0.5, 0.5, what, transform=ax.transAxes, ha="center", va="center", fontsize=size)
 
 
 def number(value: float) -> str:
