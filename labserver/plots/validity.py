@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from labserver.bench.cells import during_measured, measured_cells, pool_of
+from labserver.bench.cells import measured_cells, pool_of
 from labserver.bench.checks import (
     CLIENT_CPU_LIMIT,
     DRIFT_LIMIT,
@@ -24,7 +24,7 @@ from labserver.bench.checks import (
 )
 from labserver.bench.store import Run
 from labserver.bench.timeline import depth, jobs_of
-from labserver.plots.style import MODEL, WORK, canvas, entitle, figure_of, panels, say
+from labserver.plots.style import MODEL, WORK, canvas, entitle, figure_of, number, panels, say
 from labserver.theory.little import mean_jobs
 
 LIMIT = "#B00020"
@@ -44,7 +44,7 @@ def validity(run: Run, ax: Axes | None = None) -> Figure:
                 say(panel, why_not, size=10)
                 continue
             draw(panel, run)
-            found = f"{'' if made.ok else 'FAILS: '}{made.name}: {100 * made.value:.2g} %"
+            found = f"{'' if made.ok else 'FAILS: '}{made.name}: {number(100 * made.value)} %"
             ink = MODEL if made.ok else LIMIT
             panel.set_title(found, loc="left", fontsize=9, color=ink)
         entitle(axes, _title(run), "red: the limit of each check")
@@ -59,7 +59,7 @@ def little_ratios(run: Run) -> pd.Series[float]:
     """
     steps = depth(run.events, pool_of(run))
     ratios = {}
-    for number, cell in enumerate(measured_cells(run), start=1):
+    for place, cell in enumerate(measured_cells(run), start=1):
         mine = jobs_of(run.events, cell)
         if mine.empty:
             continue
@@ -68,7 +68,7 @@ def little_ratios(run: Run) -> pd.Series[float]:
         inside_s = float((mine["left_s"] - mine["submit_s"]).sum())
         if until_s > from_s and inside_s > 0:
             counted = mean_jobs(inside["t_s"], inside["waiting"] + inside["busy"], until_s)
-            ratios[number] = counted * (until_s - float(inside["t_s"].iloc[0])) / inside_s
+            ratios[place] = counted * (until_s - float(inside["t_s"].iloc[0])) / inside_s
     return pd.Series(ratios, dtype=float)
 
 
@@ -85,13 +85,16 @@ def _send_lag(ax: Axes, run: Run) -> None:
 
 
 def _client_cpu(ax: Axes, run: Run) -> None:
-    inside = during_measured(run, run.samples["t_s"])
-    samples = run.samples[inside][["t_s", "client_cpu_s"]].dropna().astype(float)
-    window = min(CPU_WINDOW, len(samples) - 1)
-    share = samples["client_cpu_s"].diff(window) / samples["t_s"].diff(window)
-    ax.plot(samples["t_s"], share, color=WORK.colour, lw=1)
+    samples = run.samples[["t_s", "client_cpu_s"]].dropna().astype(float)
+    highest = CLIENT_CPU_LIMIT
+    for cell in measured_cells(run):  # what it does between cells is not the load's
+        mine = samples[samples["t_s"].between(cell.started_s, cell.ended_s)]
+        window = min(CPU_WINDOW, max(1, len(mine) // 2))
+        share = (mine["client_cpu_s"].diff(window) / mine["t_s"].diff(window)).dropna()
+        ax.plot(mine["t_s"][share.index], share, color=WORK.colour, lw=1, marker="o", ms=1.5)
+        highest = max(highest, share.max()) if len(share) else highest
     ax.axhline(CLIENT_CPU_LIMIT, color=LIMIT, ls="--", lw=1)
-    ax.set_ylim(0, 1.1 * max(CLIENT_CPU_LIMIT, float(share.max())))
+    ax.set_ylim(0, 1.1 * highest)
     ax.set_xlabel("time, s")
     ax.set_ylabel("of a core")
 
@@ -112,7 +115,8 @@ def _little(ax: Axes, run: Run) -> None:
     ratios = little_ratios(run)
     ax.plot(ratios.index, ratios, "o", color=WORK.colour, ms=4)
     _band(ax, 1, LITTLE_LIMIT)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.set_xlim(0.5, max(1, len(measured_cells(run))) + 0.5)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     ax.set_xlabel("cell, in order of time")
     ax.set_ylabel("L / (X·W)")
 
