@@ -67,6 +67,9 @@ def test_the_same_arrivals_meet_the_same_fate(tmp_path: Path) -> None:
     [
         lambda run: with_server(run, shed=True),
         lambda run: with_server(run, discipline="lifo"),
+        lambda run: dataclasses.replace(
+            run, info=dataclasses.replace(run.info, client={"meanwhile": "a pause"})
+        ),
         lambda run: with_server(run, engine=None),
         lambda run: dataclasses.replace(run, requests=run.requests.assign(attempt=2)),
         lambda run: dataclasses.replace(run, requests=run.requests.assign(status=503)),

@@ -20,13 +20,14 @@ def can_replay(run: Run) -> bool:
     """Whether the simulator knows all that the run's server and clients did.
 
     An open loop of clients who neither leave nor try again, before a server that was ours, refuses
-    only when it is full, serves the first first, and has a core for each worker.
+    only when it is full, serves the first first, was left alone and has a core for each worker.
     """
     server, rows = run.info.server, run.measured
     return (
         is_open(run)
         and bool(server["engine"] or pool_of(run) == "message")
         and not server.get("shed")
+        and "meanwhile" not in run.info.client
         and server.get("discipline") in (None, "fifo")
         and bool((rows["attempt"] == 1).all())
         and not rows["outcome"].isin(["timeout", "rate_limited"]).any()
