@@ -29,6 +29,10 @@ class ProcessDied(LabError):
     """Raised when the process that did a piece of work ended before the work did."""
 
 
+class WorkerLost(LabError):
+    """Raised when the machine that was to do a piece of work was lost before the work ended."""
+
+
 class JobError(LabError):
     """Base of what ends a request without a result.
 
@@ -119,6 +123,13 @@ class Draining(JobError):
     reason = "the server is shutting down"
 
 
+class Lost(JobError):
+    """Raised when the machine that did the work was lost, and no other was there to do it."""
+
+    status, outcome, title = 503, "lost", "Service unavailable"
+    reason = "the machine that should do it is lost"
+
+
 class Expired(JobError):
     """Raised when the deadline passed while the job waited; no worker spent anything on it."""
 
@@ -149,6 +160,7 @@ JOB_ERRORS: dict[str, type[JobError]] = {
         QueueFull,
         Shed,
         Draining,
+        Lost,
         Expired,
         Killed,
         Abandoned,

@@ -15,10 +15,11 @@ import hypothesis
 import pytest
 from fastapi import FastAPI
 
+from labserver.jobs.crew import Dispatch
 from labserver.jobs.job import Job, OnPage, Result
 from labserver.jobs.ledger import Ledger
 from labserver.jobs.line import Discipline
-from labserver.jobs.pool import Dispatch, Pool
+from labserver.jobs.pool import Pool
 from labserver.jobs.stop import NS_PER_S, StopToken
 from labserver.jobs.trace import Trace
 from labserver.runners.thread import ThreadRunner
@@ -68,6 +69,7 @@ class Rig:
         dispatch: Dispatch = "least-busy",
         discipline: Discipline = "fifo",
         shed: bool = False,
+        retries: int = 0,
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self.clock = clock
@@ -83,6 +85,7 @@ class Rig:
             dispatch=dispatch,
             discipline=discipline,
             shed=shed,
+            retries=retries,
             clock=clock,
         )
         self.gates: list[Gate] = []

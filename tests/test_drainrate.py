@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from labserver.jobs.pool import PoolSnapshot
+from labserver.jobs.crew import PoolSnapshot
 from labserver.server.drainrate import LEAST_S, MOST_S, WINDOW, DrainRate
 
 FULL = PoolSnapshot(workers=8, busy=8, waiting=160, capacity=160, dispatch="least-busy")

@@ -6,10 +6,14 @@ import asyncio
 import time
 
 import pytest
-from conftest import Rig, running
+from conftest import Gate, Rig, running
 
+from labserver.errors import WorkerLost
+from labserver.jobs.crew import Dispatch
+from labserver.jobs.job import OnPage, Result
 from labserver.jobs.outcome import Outcome
-from labserver.jobs.pool import Dispatch
+from labserver.jobs.stop import StopToken
+from labserver.runners.thread import ThreadRunner
 
 
 @pytest.mark.parametrize("dispatch", ["least-busy", "shared"])
@@ -223,5 +227,95 @@ def test_the_trace_tells_a_job_in_order_with_the_pools_counts() -> None:
                 ("end", 0, 0, 1),
                 ("end", 1, 0, 0),
             ]
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("dispatch", ["least-busy", "shared"])
+def test_who_is_hired_takes_the_job_that_has_waited_longest(dispatch: Dispatch) -> None:
+    async def story() -> None:
+        async with running(Rig(workers=1, queue_size=2, dispatch=dispatch)) as rig:
+            _, second, third = (rig.submit() for _ in range(3))
+            rig.pool.hire("newcomer", ThreadRunner())
+            assert (second.worker, third.place) == ("newcomer", "waiting")
+            assert rig.counts() == (1, 2)
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("dispatch", ["least-busy", "shared"])
+def test_those_who_stay_take_over_the_line_of_who_is_dismissed(dispatch: Dispatch) -> None:
+    async def story() -> None:
+        async with running(Rig(workers=2, queue_size=1, dispatch=dispatch)) as rig:
+            first, second, *waiting = (rig.submit() for _ in range(4))
+            rig.pool.dismiss([first.worker])
+            assert rig.counts() == (2, 2)  # it keeps the job that it has, to its end
+            assert rig.submit().outcome is Outcome.REJECTED
+            rig.gates[0].opened.set()
+            await first.done
+            assert first.outcome is Outcome.COMPLETED
+            assert rig.counts() == (2, 1)
+            for job, gate in zip(waiting, rig.gates[2:4], strict=True):
+                gate.opened.set()
+                rig.gates[1].opened.set()
+                await job.done
+                assert job.worker == second.worker
+
+    asyncio.run(story())
+
+
+def test_without_workers_those_who_wait_and_those_who_come_are_lost() -> None:
+    async def story() -> None:
+        async with running(Rig(workers=1, queue_size=1)) as rig:
+            first, second = rig.submit(), rig.submit()
+            rig.pool.dismiss([first.worker])
+            await second.done
+            assert second.outcome is rig.submit().outcome is Outcome.LOST
+
+    asyncio.run(story())
+
+
+class LosesItsWorker(Gate):
+    """Work that does not survive its first worker."""
+
+    def __call__(self, stop: StopToken, on_page: OnPage) -> Result:
+        if self.error is None:
+            super().__call__(stop, on_page)
+            self.error = WorkerLost("unplugged")
+            raise self.error
+        return Result("done at last")
+
+
+def test_a_job_that_lost_its_worker_is_done_again_before_those_that_came_later() -> None:
+    async def story() -> None:
+        async with running(Rig(workers=1, queue_size=2, retries=1)) as rig:
+            first = rig.job(gate=LosesItsWorker())
+            rig.pool.submit(first)
+            second = rig.submit()
+            rig.pool.hire("other", ThreadRunner())  # it has the second job now
+            third = rig.submit()
+            rig.pool.dismiss(["testWorker1"])
+            rig.gates[0].opened.set()
+            while rig.counts() != (2, 1):  # noqa: ASYNC110 - it waits again, its worker has left
+                await asyncio.sleep(0)
+            rig.gates[1].opened.set()
+            await first.done
+            assert (first.outcome, first.worker, first.tries) == (Outcome.COMPLETED, "other", 2)
+            assert (second.tries, third.outcome) == (1, None)
+            assert [e for e, job_id, *_ in rig.events if job_id == first.id] == [
+                "submit", "start", "retry", "start", "end",
+            ]  # fmt: skip
+
+    asyncio.run(story())
+
+
+def test_a_job_is_not_done_again_more_often_than_allowed() -> None:
+    async def story() -> None:
+        async with running(Rig(workers=1, retries=2)) as rig:
+            job = rig.submit()
+            rig.gates[0].error = WorkerLost("unplugged")
+            rig.gates[0].opened.set()
+            await job.done
+            assert (job.outcome, job.tries) == (Outcome.LOST, 3)
 
     asyncio.run(story())

@@ -20,16 +20,24 @@ from hypothesis.stateful import (
 )
 from test_shed import Clock
 
+from labserver.errors import WorkerLost
+from labserver.jobs.crew import Dispatch
 from labserver.jobs.job import Job
 from labserver.jobs.line import Discipline
 from labserver.jobs.outcome import Outcome
-from labserver.jobs.pool import Dispatch
+from labserver.runners.thread import ThreadRunner
 
+MANY = 1_000_000
+ENDS = {
+    Outcome.COMPLETED: None,
+    Outcome.FAILED: ValueError("on purpose"),
+    Outcome.LOST: WorkerLost("on purpose"),
+}
 LONG_DAY = 12  # jobs: a pool that drains from the start has no story to tell
 
 
 class PoolMachine(RuleBasedStateMachine):
-    """Jobs come, end, fail, expire and are abandoned while the pool runs, drains or not."""
+    """Jobs come, end, fail, expire, are abandoned and lose their workers, who come and go."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -47,10 +55,12 @@ class PoolMachine(RuleBasedStateMachine):
     )
     def start(self, workers: int, queue_size: int, **policy: Any) -> None:
         self.capacity = workers * (1 + queue_size)
+        self.staying = [f"testWorker{n + 1}" for n in range(workers)]
         self.clock = Clock()
         self.rig = Rig(workers=workers, queue_size=queue_size, clock=self.clock, **policy)
         self.lifo = policy["discipline"] == "lifo"
-        self.one_line = workers == 1 or policy["dispatch"] == "shared"
+        self.shared = policy["dispatch"] == "shared"
+        self.one_line = workers == 1 or self.shared
         self.may_shed = policy["shed"] or policy["discipline"] in ("deadline", "codel")
         self.rig.pool.start()
 
@@ -65,7 +75,7 @@ class PoolMachine(RuleBasedStateMachine):
         job.done.add_done_callback(lambda _: self.sets.update([job.id]))
         self.jobs.append((job, self.rig.gates[-1]))
         self.rig.pool.submit(job)
-        refused = job.outcome in (Outcome.REJECTED, Outcome.DRAINED, Outcome.SHED)
+        refused = job.outcome in (Outcome.REJECTED, Outcome.DRAINED, Outcome.SHED, Outcome.LOST)
         assert refused or before < self.capacity
         if deadline_s == 0 and job.place == "running":
             self.wait(job)  # it is stopped before its work begins
@@ -73,15 +83,14 @@ class PoolMachine(RuleBasedStateMachine):
         self.settle()
 
     @precondition(lambda self: self.at_work())
-    @rule(fails=st.booleans(), data=st.data())
-    def finish(self, fails: bool, data: st.DataObject) -> None:
+    @rule(end=st.sampled_from([*ENDS]), data=st.data())
+    def finish(self, end: Outcome, data: st.DataObject) -> None:
         job, gate = data.draw(st.sampled_from(self.at_work()))
-        gate.error = ValueError("on purpose") if fails else None
+        gate.error = ENDS[end]
         settled_before = job.outcome
         gate.opened.set()
         self.wait(job)
-        natural = Outcome.FAILED if fails else Outcome.COMPLETED
-        natural = Outcome.KILLED if job.stop.requested else natural
+        natural = Outcome.KILLED if job.stop.requested else end
         assert job.outcome is (settled_before or natural)
         self.settle()
         self.in_order(job.worker)
@@ -100,6 +109,26 @@ class PoolMachine(RuleBasedStateMachine):
             job, Outcome.EXPIRED, Outcome.KILLED
         )
         assert job.outcome is (before or (Outcome.ABANDONED if gone else late))
+
+    @rule()
+    def hire(self) -> None:
+        self.staying.append(f"hired{len(self.jobs)}-{len(self.staying)}")
+        self.rig.pool.hire(self.staying[-1], ThreadRunner())
+        self.crew_has_changed()
+
+    @precondition(lambda self: self.staying)
+    @rule(data=st.data())
+    def dismiss(self, data: st.DataObject) -> None:
+        gone = data.draw(st.lists(st.sampled_from(self.staying), min_size=1, unique=True))
+        self.staying = [name for name in self.staying if name not in gone]
+        self.rig.pool.dismiss(gone)
+        self.crew_has_changed()
+
+    def crew_has_changed(self) -> None:
+        """Those let in before are not bound by what there is now, and may have changed lines."""
+        self.capacity = MANY
+        self.one_line = self.shared
+        self.settle()
 
     @precondition(lambda self: len(self.jobs) > LONG_DAY)
     @rule()

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from conftest import client_of
 
-from labserver.jobs.pool import PoolSnapshot
+from labserver.jobs.crew import PoolSnapshot
 from labserver.server.app import create_app
 from labserver.server.lab import Lab
 from labserver.server.saturation import SUSTAINED_S, Saturation

@@ -36,7 +36,8 @@ class Job:
 
     `done` is a Future of the loop that made the job. Only callbacks on that loop touch it: a worker
     thread changes the job's fields under the pool's lock and then calls `report`. All times are
-    `monotonic_ns`, 0 until they happen.
+    `monotonic_ns`, 0 until they happen. `tries` is how often a worker has begun it: more than once
+    when one was lost in the middle.
     """
 
     kind: str
@@ -49,6 +50,7 @@ class Job:
     worker: str = ""
     result: Result | None = None
     error: Exception | None = None
+    tries: int = 0
     submitted_ns: int = 0
     started_ns: int = 0
     settled_ns: int = 0

@@ -18,3 +18,4 @@ class Outcome(StrEnum):
     KILLED = "killed"
     ABANDONED = "abandoned"
     DRAINED = "drained"
+    LOST = "lost"

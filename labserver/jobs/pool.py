@@ -4,6 +4,7 @@
 #
 #   submit (loop) ──> running        a worker is free: the job is its at once
 #                 └─> waiting ──> running        its worker has ended the job before
+#                        └──<──────┘             its worker was lost: once more, elsewhere
 #
 # Every arrow is taken under the ledger's lock, together with the ledger's own count, so "is there
 # room" and "take the room" are one step, and a queue of size Q holds exactly Q jobs beside those
@@ -13,17 +14,19 @@
 # A worker's inbox is only the wake-up: it carries at most one job, the one that the lock has
 # already made its own. A worker whose job was settled early goes on until the work has really
 # ended, and only then is its place free again.
+#
+# Workers may come and go (`hire`, `dismiss`), as the machines of a cluster do. Then all that wait
+# are dealt out anew, oldest first; those let in before may then be more than there are places.
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Collection
 
-from labserver.errors import Stopped
+from labserver.errors import Stopped, WorkerLost
+from labserver.jobs.crew import Crew, Dispatch, PoolSnapshot
 from labserver.jobs.forecast import Forecast
 from labserver.jobs.job import Job
 from labserver.jobs.ledger import Ledger
@@ -34,25 +37,6 @@ from labserver.jobs.trace import Trace
 from labserver.jobs.worker import Worker
 
 log = logging.getLogger(__name__)
-
-Dispatch = Literal["least-busy", "shared"]
-
-
-@dataclass(frozen=True, slots=True)
-class PoolSnapshot:
-    """A pool at one moment; `capacity` is how many jobs may wait in all.
-
-    `at_work` has each worker, `lines` how many wait in each line: one a worker, or one in all.
-    """
-
-    workers: int
-    busy: int
-    waiting: int
-    capacity: int
-    dispatch: Dispatch
-    discipline: Discipline = "fifo"
-    at_work: tuple[bool, ...] = ()
-    lines: tuple[int, ...] = ()
 
 
 class Pool:
@@ -65,6 +49,8 @@ class Pool:
     With `shed`, a job whose answer could only come too late is refused when it comes, or dropped
     when its turn has come too late. A job that a free worker can take is never refused so: with
     a wrong forecast the pool would else refuse everything and never learn better.
+
+    A job whose worker was lost is begun again on another, up to `retries` times.
     """
 
     def __init__(
@@ -79,44 +65,65 @@ class Pool:
         dispatch: Dispatch = "least-busy",
         discipline: Discipline = "fifo",
         shed: bool = False,
+        retries: int = 0,
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self.name = name
-        self.dispatch = dispatch
-        self.discipline = discipline
-        self._runner = runner
         self._ledger = ledger
         self._lock = ledger.lock
         self._trace = trace
         self._clock = clock
         self._shed = shed
+        self._retries = retries
         self._forecast = Forecast()
         self._draining = False
-        # One line before all workers, or one before each.
-        shared = dispatch == "shared"
-        lines, places = (1, workers * queue_size) if shared else (workers, queue_size)
-        self._lines = [Line(places, discipline) for _ in range(lines)]
-        self._workers = [
-            Worker(f"{name}Worker{n + 1}", self._lines[0 if shared else n]) for n in range(workers)
-        ]
-        self._threads = [
-            threading.Thread(target=self._serve, args=(worker,), name=worker.name, daemon=True)
-            for worker in self._workers
-        ]
+        self._started = False
+        self._crew = Crew(dispatch, discipline, queue_size)
+        self._threads: list[threading.Thread] = []
+        for n in range(workers):
+            self.hire(f"{name}Worker{n + 1}", runner)
 
     def start(self) -> None:
         """Start the worker threads."""
-        for thread in self._threads:
-            thread.start()
+        with self._lock:
+            self._started = True
+            for thread in self._threads:
+                thread.start()
+
+    def hire(self, name: str, runner: Runner) -> None:
+        """Add a worker whose jobs `runner` does; those that wait are dealt out anew."""
+        with self._lock:
+            if self._draining:
+                return
+            worker = self._crew.add(name, runner)
+            thread = threading.Thread(target=self._serve, args=(worker,), name=name, daemon=True)
+            self._threads.append(thread)
+            if self._started:
+                thread.start()
+            dropped = self._deal(self._crew.take_waiting())
+        _report(dropped)
+
+    def dismiss(self, names: Collection[str]) -> None:
+        """Let workers go, each when the job that it has is ended; others take over their lines.
+
+        When nobody stays, the jobs that wait end as lost.
+        """
+        with self._lock:
+            waiting = self._crew.take_waiting()
+            self._crew.dismiss(names)
+            dropped = self._deal(waiting)
+        _report(dropped)
 
     def submit(self, job: Job) -> None:
         """Take a job or refuse it, at once: a refused one has its outcome when this returns."""
         with self._lock:
             self._ledger.receive(job)
             job.submitted_ns = self._clock()
-            worker = min(self._workers, key=lambda worker: worker.load)
+            worker = self._crew.least_busy()
             if self._draining:
                 self._refuse(job, Outcome.DRAINED)
+            elif worker is None:
+                self._refuse(job, Outcome.LOST)
             elif worker.job is None:
                 self._assign(worker, job)
                 self._note("submit", job, job.submitted_ns)
@@ -138,7 +145,7 @@ class Pool:
         with self._lock:
             if job.outcome is not None:
                 return
-            if any(line.discard(job) for line in self._lines):
+            if self._crew.discard(job):
                 self._drop(job, if_waiting)
             else:
                 self._ledger.settle(job, if_running, self._clock())
@@ -149,7 +156,7 @@ class Pool:
         """Take no more jobs and let go of those that wait; the running ones go on."""
         with self._lock:
             self._draining = True
-            waiting = [job for line in self._lines for job in line.jobs()]
+            waiting = [job for line in self._crew.lines for job in line.jobs()]
         for job in waiting:
             self.withdraw(job, Outcome.DRAINED, Outcome.DRAINED)
             job.report()
@@ -157,7 +164,7 @@ class Pool:
     def stop_running(self) -> None:
         """Stop the work that runs; its requests end as drained."""
         with self._lock:
-            running = [worker.job for worker in self._workers if worker.job is not None]
+            running = [worker.job for worker in self._crew.workers if worker.job is not None]
         for job in running:
             self.withdraw(job, Outcome.DRAINED, Outcome.DRAINED)
             job.report()
@@ -166,67 +173,91 @@ class Pool:
         """Stop everything and wait for the threads; what has not ended by then is logged."""
         self.drain()
         self.stop_running()
-        for worker in self._workers:
-            worker.inbox.put(None)
+        with self._lock:
+            threads = list(self._threads)
+            for worker in self._crew.workers:
+                worker.inbox.put(None)
         deadline = time.monotonic() + timeout_s
-        for thread in self._threads:
+        for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
             if thread.is_alive():
                 log.error("%s has not ended its work in %g s", thread.name, timeout_s)
 
     def snapshot_locked(self) -> PoolSnapshot:
         """The pool as it is, for a caller who holds the ledger's lock."""
-        return PoolSnapshot(
-            workers=len(self._workers),
-            busy=sum(worker.job is not None for worker in self._workers),
-            waiting=sum(len(line) for line in self._lines),
-            capacity=sum(line.capacity for line in self._lines),
-            dispatch=self.dispatch,
-            discipline=self.discipline,
-            at_work=tuple(worker.job is not None for worker in self._workers),
-            lines=tuple(len(line) for line in self._lines),
-        )
+        return self._crew.snapshot()
 
     # The worker's side: its own thread, and no Future in it.
 
     def _serve(self, worker: Worker) -> None:
-        self._runner.prepare_thread()
+        worker.runner.prepare_thread()
         while (job := worker.inbox.get()) is not None:
-            self._run(job)
+            self._run(worker.runner, job)
             self._finish(worker, job)
 
-    def _run(self, job: Job) -> None:
+    def _run(self, runner: Runner, job: Job) -> None:
+        job.tries += 1
         job.started_ns = self._clock()
         self._note("start", job, job.started_ns)
         assert job.task is not None
         try:
             job.stop.check()
-            job.result = self._runner.run(job.task, job.stop, lambda page: self._page(job, page))
+            job.result = runner.run(job.task, job.stop, lambda page: self._page(job, page))
         except Stopped as stopped:
             job.error = stopped
         except Exception as error:  # noqa: BLE001 - whatever the work raises is the job's end, not the worker's
             job.error = error
-        job.task = None  # what the task holds (a document) goes with the job, not with the worker
 
     def _finish(self, worker: Worker, job: Job) -> None:
         with self._lock:
-            job.ended_ns = self._clock()
-            if job.outcome is None:
-                self._ledger.settle(job, _outcome_of(job), job.ended_ns)
-                if not isinstance(job.error, Stopped):
-                    self._forecast.observe(job.ended_ns - job.started_ns)
-            else:
-                self._ledger.waste(job.ended_ns - max(job.settled_ns, job.started_ns))
             worker.job = None
-            late = self._call_next(worker)
-            self._note("end", job, job.ended_ns)
-        for waiting in (job, *late):
-            waiting.report()
+            again = self._may_retry(job)
+            ended = self._retry(job) if again else [job, *self._end(worker, job)]
+            self._crew.let_go(worker)
+        _report(ended)
 
     def _page(self, job: Job, page: int) -> None:
         self._note("page", job, self._clock(), page=page)
 
-    # Below, the lock is held.
+    # Below, the lock is held. What returns jobs returns those that it has ended, to be reported.
+
+    def _end(self, worker: Worker, job: Job) -> list[Job]:
+        job.ended_ns = self._clock()
+        job.task = None  # what the task holds (a document) goes with the job, not with the worker
+        if job.outcome is None:
+            self._ledger.settle(job, _outcome_of(job), job.ended_ns)
+            if not isinstance(job.error, Stopped | WorkerLost):
+                self._forecast.observe(job.ended_ns - job.started_ns)
+        else:
+            self._ledger.waste(job.ended_ns - max(job.settled_ns, job.started_ns))
+        dropped = [] if worker.dismissed else self._call_next(worker)
+        self._note("end", job, job.ended_ns)
+        return dropped
+
+    def _may_retry(self, job: Job) -> bool:
+        lost = job.outcome is None and isinstance(job.error, WorkerLost)
+        return lost and job.tries <= self._retries and bool(self._crew.staying())
+
+    def _retry(self, job: Job) -> list[Job]:
+        """Let a job wait again, before all that came after it."""
+        self._ledger.place(job, "waiting")
+        self._note("retry", job, self._clock())
+        job.error, job.started_ns = None, 0
+        return self._deal([job, *self._crew.take_waiting()])
+
+    def _deal(self, jobs: list[Job]) -> list[Job]:
+        """Spread jobs that have their place over the lines, and let free workers take the first."""
+        dropped = []
+        for job in sorted(jobs, key=lambda job: job.submitted_ns):
+            if worker := self._crew.least_busy():
+                worker.line.add(job)
+            else:
+                self._drop(job, Outcome.LOST)
+                dropped.append(job)
+        for worker in self._crew.staying():
+            if worker.job is None:
+                dropped += self._call_next(worker)
+        return dropped
 
     def _assign(self, worker: Worker, job: Job) -> None:
         self._ledger.place(job, "running")
@@ -235,7 +266,7 @@ class Pool:
         worker.inbox.put(job)
 
     def _call_next(self, worker: Worker) -> list[Job]:
-        """Give a free worker the next job that somebody still waits for; returns those dropped."""
+        """Give a free worker the next job that somebody still waits for."""
         late = []
         while (job := worker.line.take()) is not None:
             if job.stop.requested:
@@ -251,7 +282,9 @@ class Pool:
     def _would_be_late(self, job: Job, line: Line) -> bool:
         """Whether a job that joins `line`, all of whose workers are busy, would end too late."""
         now_ns = self._clock()
-        starts = [w.job.started_ns or now_ns for w in self._workers if w.line is line and w.job]
+        starts = [
+            w.job.started_ns or now_ns for w in self._crew.workers if w.line is line and w.job
+        ]
         wait_ns = self._forecast.wait_ns(line.ahead, len(starts), now_ns - min(starts))
         return now_ns + wait_ns + self._forecast.service_ns > job.stop.deadline_ns
 
@@ -276,14 +309,24 @@ class Pool:
             pool=self.name,
             job_id=job.id,
             worker=job.worker,
-            waiting=sum(len(line) for line in self._lines),
-            busy=sum(worker.job is not None for worker in self._workers),
+            waiting=self._crew.waiting,
+            busy=self._crew.busy,
             page=page,
             outcome=job.outcome or "",
         )
 
 
 def _outcome_of(job: Job) -> Outcome:
-    if job.error is None:
-        return Outcome.COMPLETED
-    return Outcome.KILLED if isinstance(job.error, Stopped) else Outcome.FAILED
+    match job.error:
+        case None:
+            return Outcome.COMPLETED
+        case Stopped():
+            return Outcome.KILLED
+        case WorkerLost():
+            return Outcome.LOST
+    return Outcome.FAILED
+
+
+def _report(jobs: Collection[Job]) -> None:
+    for job in jobs:
+        job.report()

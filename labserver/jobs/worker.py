@@ -6,15 +6,21 @@ import queue
 
 from labserver.jobs.job import Job
 from labserver.jobs.line import Line
+from labserver.jobs.runner import Runner
 
 
 class Worker:
-    """A worker thread's place: the line it takes from and the job it has."""
+    """A worker thread's place: the line it takes from, the job it has, and where it does it.
 
-    def __init__(self, name: str, line: Line) -> None:
+    Once `dismissed` it takes no more jobs, and leaves when it has none.
+    """
+
+    def __init__(self, name: str, line: Line, runner: Runner) -> None:
         self.name = name
         self.line = line
+        self.runner = runner
         self.job: Job | None = None
+        self.dismissed = False
         self.inbox: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
 
     @property

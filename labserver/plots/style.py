@@ -91,6 +91,7 @@ STATUS = {
     "rejected": "503",
     "shed": "503",
     "drained": "503",
+    "lost": "503",
     "expired": "504",
     "killed": "504",
 }

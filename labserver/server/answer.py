@@ -19,6 +19,7 @@ from labserver.server.drainrate import DrainRate
 log = logging.getLogger(__name__)
 
 MS_PER_S = 1000
+LOST_RETRY_S = 5.0  # a worker that was killed is back by then, if somebody starts it again
 
 
 def new_job(kind: str, job_id: str, task: Task, deadline_ns: int) -> Job:
@@ -65,6 +66,8 @@ def _retry_after_s(state: State, pool: Pool, outcome: Outcome) -> float | None:
         case Outcome.DRAINED:
             grace_s: float = state.lab.settings.grace
             return grace_s
+        case Outcome.LOST:
+            return LOST_RETRY_S
     return None
 
 

@@ -95,7 +95,8 @@ JOB: Responses = {
             429: "The quota of this user is spent (`rate_limited`)",
             500: "The work failed (`failed`)",
             503: "The queue is full (`rejected`), the job could only be answered too late "
-            "(`shed`), or the server is ending (`drained`)",
+            "(`shed`), the machine that should do it is gone (`lost`), or the server is ending "
+            "(`drained`)",
             504: "The deadline passed in the queue (`expired`) or after it (`killed`)",
         }.items()
     },

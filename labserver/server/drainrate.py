@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from statistics import fmean
 
-from labserver.jobs.pool import PoolSnapshot
+from labserver.jobs.crew import PoolSnapshot
 
 WINDOW = 50  # the jobs that ended last
 LEAST_S, MOST_S = 1.0, 300.0

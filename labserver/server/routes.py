@@ -138,13 +138,20 @@ async def livez() -> dict[str, str]:
 @router.get(
     "/readyz",
     summary="Is it worth sending requests?",
-    responses={503: {"model": Readiness, "description": "Shutting down, or full for a while"}},
+    responses={
+        503: {
+            "model": Readiness,
+            "description": "Shutting down, full for a while, or without the machines that work",
+        }
+    },
 )
 async def readyz(request: Request, response: Response) -> Readiness:
     """Say whether new jobs are taken."""
     state = request.app.state
     if state.lab.draining:
         readiness = Readiness(status="draining")
+    elif not all(pool.workers for pool in state.lab.snapshot().pools.values()):
+        readiness = Readiness(status="lost")
     elif state.saturation.sustained:
         readiness = Readiness(status="saturated")
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
-from labserver.jobs.pool import PoolSnapshot
+from labserver.jobs.crew import PoolSnapshot
 
 SUSTAINED_S = 5.0
 

@@ -88,7 +88,7 @@ class PdfResponse(BaseModel):
 class Readiness(BaseModel):
     """Whether it is worth sending jobs, and if not, why not."""
 
-    status: Literal["ready", "draining", "saturated"]
+    status: Literal["ready", "draining", "saturated", "lost"]
 
 
 class Problem(BaseModel):
