@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import re
 import shlex
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
@@ -22,6 +23,7 @@ from labserver.bench.sweep import PDF_JOB, Plan
 from labserver.errors import StartupError
 from labserver.settings import Settings
 
+NOT_IN_A_NAME = re.compile(r"[^\w.]+")  # the name is that of a folder, too
 GALLERY = ("original", "blocking", "threadpool", "unbounded")
 
 
@@ -55,7 +57,7 @@ def contender(text: str, settings: Settings) -> Contender:
         asked["runner"] = "auto"  # it goes with the engine
     served = Settings.of(**(asked | changed))
     name = "-".join(str(value) for value in changed.values()) or "same"
-    return Contender(name.replace("/", "-"), served)
+    return Contender(NOT_IN_A_NAME.sub("-", name), served)
 
 
 def default_folder(theirs: Contender) -> Path:
