@@ -26,7 +26,7 @@ SAMPLE = Path(__file__).resolve().parent.parent / "data" / "scan-17pages.pdf"
 Dispatch = Literal["least-busy", "shared"]
 Discipline = Literal["fifo", "lifo", "deadline", "codel"]
 Engine = Literal["poppler", "pdfium", "sleep"]
-Runner = Literal["auto", "thread", "process"]
+Runner = Literal["auto", "thread", "process", "dask"]
 Png = Literal["fast", "small"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 Seconds = Annotated[float, Gt(0)]
@@ -43,6 +43,18 @@ def _rate(text: str) -> str:
 
 
 Rate = Annotated[str, AfterValidator(_rate)]
+
+
+SCHEDULER = re.compile(r"(tcp|tls)://[^/\s]+:\d+")
+
+
+def _scheduler(text: str) -> str:
+    if SCHEDULER.fullmatch(text) is None:
+        raise ValueError("should be like tcp://127.0.0.1:8786 or tls://scheduler.lan:8786")
+    return text
+
+
+Scheduler = Annotated[str, AfterValidator(_scheduler)]
 
 
 def _flag(default: Any, help_text: str) -> Any:
@@ -83,7 +95,24 @@ class Settings(BaseSettings):
     runner: Runner = _flag(
         "auto",
         "Where the work runs: in the worker threads, or each job in a process that is killed when "
-        "it must stop. auto: in processes with --engine pdfium, else in threads.",
+        "it must stop. auto: in processes with --engine pdfium, else in threads. dask: on a Dask "
+        "cluster; message jobs, which only sleep, stay in threads.",
+    )
+    dask_scheduler: Scheduler | None = _flag(
+        None,
+        "Where the scheduler of a Dask cluster is, such as tcp://127.0.0.1:8786: each thread of "
+        "its workers is then a pdf worker. Without one, --runner dask makes a cluster of its own.",
+    )
+    dask_retries: Annotated[int, Ge(0)] = _flag(
+        1, "How often a job is begun again when the cluster's worker that had it is lost."
+    )
+    dask_tls_ca: Path | None = _flag(None, "Certificate of who signed the scheduler's, as PEM.")
+    dask_tls_cert: Path | None = _flag(None, "This server's own certificate, as PEM.")
+    dask_tls_key: Path | None = _flag(None, "The key of this server's certificate, as PEM.")
+    dask_allow_plain: bool = _flag(
+        False,
+        "Talk to a scheduler on another machine without TLS: whoever can reach it or its workers "
+        "can run any program there.",
     )
     png: Png = _flag("fast", "Pages cost little (fast) or take a tenth less room (small).")
     dpi: Dpi = _flag(200, "Resolution of the pages, in dots per inch.")
@@ -136,6 +165,13 @@ class Settings(BaseSettings):
             )
         return runner
 
+    @field_validator("dask_scheduler")
+    @classmethod
+    def _only_dask_has_a_scheduler(cls, scheduler: str | None, info: ValidationInfo) -> str | None:
+        if scheduler is not None and info.data.get("runner") != "dask":
+            raise ValueError("only --runner dask has a scheduler")
+        return scheduler
+
     @field_validator("gallery")
     @classmethod
     def _gallery_runs_in_threads(cls, gallery: bool, info: ValidationInfo) -> bool:
@@ -151,7 +187,7 @@ class Settings(BaseSettings):
         return self.runs_in
 
     @property
-    def runs_in(self) -> Literal["thread", "process"]:
+    def runs_in(self) -> Literal["thread", "process", "dask"]:
         """The runner that is meant, `auto` resolved; it is also what a dump says."""
         if self.runner == "auto":
             return "process" if self.engine == "pdfium" else "thread"

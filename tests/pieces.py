@@ -7,10 +7,11 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from labserver.jobs.job import OnPage, Result
+from labserver.jobs.job import OnPage, Result, Task
 from labserver.jobs.stop import StopToken
 
 
@@ -106,3 +107,17 @@ def cannot_prepare() -> None:
 def dies_in_preparation() -> None:
     """A preparation that takes its process with it."""
     os._exit(3)
+
+
+@dataclass(frozen=True)
+class Luggage:
+    """Reads its document where it is done, and says so at home."""
+
+    document: Path
+    lasting: bool
+
+    def abroad(self, document: Path, run: Callable[[Task], Result]) -> str:
+        return f"{document.read_text()}{run(Pages(0)).text[:0]}"
+
+    def come_home(self, brought: str) -> Result:
+        return Result(f"brought home: {brought}")

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Self
 
 import psutil
 import pytest
+from dask_cluster import cluster
 from pieces import Pages, Raises, Waits, who
 
 from labserver.errors import InvalidJob, Stopped
-from labserver.jobs.job import Result
+from labserver.jobs.job import OnPage, Result, Task
 from labserver.jobs.runner import Runner
 from labserver.jobs.stop import NS_PER_S, StopToken
-from labserver.runners.process import ProcessRunner
+from labserver.runners.dask.cluster import Cluster
+from labserver.runners.process import ProcessRunner, nothing
 from labserver.runners.thread import ThreadRunner
+from labserver.settings import Settings
 
 
 def stop_in(seconds: float = 60.0) -> StopToken:
@@ -27,12 +32,55 @@ def ignore(page: int) -> None:
     """Where pages go that nobody counts."""
 
 
-@pytest.fixture(params=["thread", "process"])
+@pytest.fixture(scope="module")
+def external() -> Iterator[str]:
+    with cluster(workers=2, threads=1) as (address, _):
+        yield address
+
+
+@pytest.fixture(params=["thread", "process", "dask", "dask external"])
 def runner(request: pytest.FixtureRequest) -> Iterator[Runner]:
-    before = psutil.Process().children(recursive=True)
-    with ThreadRunner() if request.param == "thread" else ProcessRunner(2) as runner:
+    address = request.getfixturevalue("external") if request.param == "dask external" else None
+    before = set(psutil.Process().children(recursive=True))
+    with _runner(request.param, address) as runner:
         yield runner
-    assert psutil.Process().children(recursive=True) == before
+    assert set(psutil.Process().children(recursive=True)) == before
+
+
+def _runner(name: str, address: str | None) -> Runner:
+    match name:
+        case "thread":
+            return ThreadRunner()
+        case "process":
+            return ProcessRunner(2)
+    return Seats(Settings(runner="dask", dask_scheduler=address, pdf_workers=2))
+
+
+class Seats(ThreadRunner):
+    """Both threads of a Dask cluster as one runner: who comes takes one that is free."""
+
+    name = "pdf"
+
+    def __init__(self, settings: Settings) -> None:
+        self.cluster = Cluster(settings, nothing, self)  # type: ignore[arg-type]
+        self.free: queue.SimpleQueue[Runner] = queue.SimpleQueue()
+
+    def __enter__(self) -> Self:
+        self.cluster.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.cluster.__exit__(None, None, None)
+
+    def hire(self, name: str, seat: Runner) -> None:
+        self.free.put(seat)
+
+    def run(self, task: Task, stop: StopToken, on_page: OnPage) -> Result:
+        seat = self.free.get(timeout=10)
+        try:
+            return seat.run(task, stop, on_page)
+        finally:
+            self.free.put(seat)
 
 
 def in_a_thread(work: Callable[[], object]) -> tuple[threading.Thread, list[Exception]]:

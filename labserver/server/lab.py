@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import time
+import uuid
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,18 +14,20 @@ from typing import Self
 
 from labserver.errors import InvalidJob, StartupError
 from labserver.gallery.contract import Exhibit
+from labserver.jobs.crew import PoolSnapshot
 from labserver.jobs.job import Task
 from labserver.jobs.ledger import Ledger, LedgerSnapshot
-from labserver.jobs.pool import Pool, PoolSnapshot
+from labserver.jobs.pool import Pool
 from labserver.jobs.runner import Runner
 from labserver.jobs.stop import NS_PER_S, StopToken
 from labserver.jobs.trace import Trace
-from labserver.runners.process import ProcessRunner
+from labserver.runners.process import ProcessRunner, nothing
 from labserver.runners.thread import ThreadRunner
 from labserver.server.inspector import Inspector
 from labserver.settings import Settings
 from labserver.work.message import message_work
 from labserver.work.pdf import scratch
+from labserver.work.pdf.abroad import PdfAbroad
 from labserver.work.pdf.convert import Engine, PdfWork, Preparation, SleepWork
 from labserver.work.pdf.document import Document
 from labserver.work.pdf.inspect import inspect
@@ -62,6 +66,7 @@ class Lab:
         self._stack = ExitStack()
         self._sample: Document | None = None
         self._poppler_path: Path | None = None
+        self._mark: Path | None = None
 
     def __enter__(self) -> Self:
         """Start the workers. Raises StartupError when something that they need is not there."""
@@ -90,6 +95,8 @@ class Lab:
             ) from error
         for runner in self._runners:
             stack.enter_context(runner)
+        if self.settings.runs_in == "dask":
+            self._enter_cluster(stack)
         for pool in self.pools:
             pool.start()
             stack.callback(pool.close)
@@ -115,7 +122,7 @@ class Lab:
         """The work of a `pdf2image` job on the server's own sample."""
         if self._sample is None:
             return SleepWork(self._simulated_s())
-        return self._pdf_work(job_id, self._sample, self.settings.dpi)
+        return self._pdf_work(job_id, self._sample, self.settings.dpi, lasting=True)
 
     def upload_task(self, job_id: str, path: Path, dpi: int | None) -> Task:
         """The work of a `pdf2image` job on a caller's document, which is inspected here and now.
@@ -126,7 +133,7 @@ class Lab:
         if self.settings.engine == "sleep":
             return self.sample_task(job_id)
         dpi = dpi or self.settings.dpi
-        return self._pdf_work(job_id, self._inspect(path, dpi), dpi)
+        return self._pdf_work(job_id, self._inspect(path, dpi), dpi, lasting=False)
 
     def exhibit(self) -> Exhibit:
         """What the gallery works with: the same document, output and settings as the pdf pool."""
@@ -165,11 +172,36 @@ class Lab:
         for pool in self.pools:
             pool.stop_running()
 
-    def _pdf_work(self, job_id: str, document: Document, dpi: int) -> PdfWork:
+    def _pdf_work(self, job_id: str, document: Document, dpi: int, *, lasting: bool) -> Task:
         engine: Engine = "pdfium" if self.settings.engine == "pdfium" else "poppler"
-        return PdfWork(
+        work = PdfWork(
             document, dpi, self.output, job_id, self._poppler_path, engine, self.settings.png
         )
+        if self._mark is None:
+            return work
+        return PdfAbroad(work, self.limits, self._mark, lasting)
+
+    def _enter_cluster(self, stack: ExitStack) -> None:
+        """Let the threads of a Dask cluster be the workers of the pdf pool."""
+        try:
+            from labserver.runners.dask.cluster import Cluster
+        except ModuleNotFoundError as error:
+            raise StartupError(
+                f"--runner dask needs the package {error.name}: pip install 'labserver[dask]'"
+            ) from error
+        if self.settings.dask_scheduler is not None:
+            # The workers look for it, to learn whether they share the folder.
+            self._mark = self.output.root / f".server-{uuid.uuid4().hex}"
+            self._mark.touch()
+            stack.callback(self._mark.unlink, missing_ok=True)
+        stack.enter_context(Cluster(self.settings, self._preparation, self.pdf))
+
+    @property
+    def _preparation(self) -> Callable[[], None]:
+        """What each process that converts does first."""
+        if self.settings.engine == "sleep":
+            return nothing
+        return Preparation(self.settings.engine, self.limits)
 
     def _inspect(self, path: Path, dpi: int) -> Document:
         if self._inspector is not None:
@@ -185,6 +217,8 @@ class Lab:
             raise StartupError(f"--sample {path}: {error}") from error
 
     def _pool(self, name: str, workers: int, queue_size: int) -> Pool:
+        if name == "pdf" and self.settings.runs_in == "dask":
+            workers = 0  # the cluster hires them
         self._runners.append(runner := self._runner(name, workers))
         return Pool(
             name,
@@ -196,14 +230,13 @@ class Lab:
             dispatch=self.settings.dispatch,
             discipline=self.settings.discipline,
             shed=self.settings.shed,
+            retries=self.settings.dask_retries,
         )
 
     def _runner(self, name: str, workers: int) -> Runner:
-        if self.settings.runs_in == "thread":
+        if self.settings.runs_in != "process":
             return ThreadRunner()
-        if name == "pdf" and self.settings.engine != "sleep":
-            return ProcessRunner(workers, Preparation(self.settings.engine, self.limits))
-        return ProcessRunner(workers)
+        return ProcessRunner(workers, self._preparation if name == "pdf" else nothing)
 
 
 def _make_writable(folder: Path) -> None:
