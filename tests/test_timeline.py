@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from labserver.bench.records import EVENT_COLUMNS, Cell
-from labserver.bench.timeline import depth, jobs, jobs_of
+from labserver.bench.timeline import depth, jobs, jobs_of, lost_tries
 
 ROWS = [
     (1.0, "submit", "pdf", "a", "w1", 0, 1, 0, ""),
@@ -55,3 +55,20 @@ def test_depth_keeps_the_order_of_the_trace_where_times_lag(events: pd.DataFrame
 def test_an_empty_trace_has_no_jobs(events: pd.DataFrame) -> None:
     assert jobs(events.iloc[:0]).empty
     assert depth(events, "message").empty
+
+
+RETRIED = [
+    (1.0, "submit", "pdf", "a", "w1", 0, 1, 0, ""),
+    (1.0, "start", "pdf", "a", "w1", 0, 1, 0, ""),
+    (1.5, "submit", "pdf", "b", "", 1, 1, 0, ""),
+    (3.0, "retry", "pdf", "a", "w1", 1, 0, 0, ""),
+    (3.5, "start", "pdf", "a", "w2", 0, 1, 0, ""),
+    (5.0, "end", "pdf", "a", "w2", 0, 0, 0, "completed"),
+]
+
+
+def test_a_job_that_lost_its_worker_counts_from_its_last_start() -> None:
+    events = pd.DataFrame(RETRIED, columns=list(EVENT_COLUMNS)[: len(RETRIED[0])])
+    job = jobs(events).loc["a"]
+    assert (job["submit_s"], job["start_s"], job["left_s"], job["worker"]) == (1, 3.5, 5, "w2")
+    assert lost_tries(events).values.tolist() == [["a", "w1", 1.0, 3.0]]

@@ -15,16 +15,25 @@ def jobs(events: pd.DataFrame) -> pd.DataFrame:
     """A row a job that was let in, by job_id: pool, worker, outcome and the time of each step.
 
     The times are `submit_s`, `start_s` (NaN: it never ran), `settle_s` (its request was over before
-    its work) and `left_s` (it ended or left the queue; NaN: not by the end of the trace).
+    its work) and `left_s` (it ended or left the queue; NaN: not by the end of the trace). Of a job
+    that lost its worker and was begun again, they are those of the last try.
     """
     told = events[events["event"].isin(LIFE)]
     by_job = told.groupby("job_id", sort=False)
-    steps = told.groupby(["job_id", "event"], sort=False)["t_s"].first().unstack()
+    steps = told.groupby(["job_id", "event"], sort=False)["t_s"].last().unstack()
     table = steps.reindex(columns=LIFE).add_suffix("_s")
     table["left_s"] = table.pop("end_s").fillna(table.pop("drop_s"))
     for column in ("pool", "worker", "outcome"):
         table[column] = by_job[column].last()
     return table.dropna(subset=["submit_s"]).sort_values("submit_s")
+
+
+def lost_tries(events: pd.DataFrame) -> pd.DataFrame:
+    """A row a try whose worker was lost: job_id, worker, `start_s` and `left_s`."""
+    tries = events[events["event"].isin(["start", "retry"])]
+    begun_s = tries.groupby("job_id")["t_s"].shift()
+    lost = tries.assign(start_s=begun_s, left_s=tries["t_s"])[tries["event"] == "retry"]
+    return lost[["job_id", "worker", "start_s", "left_s"]]
 
 
 def jobs_of(events: pd.DataFrame, cell: Cell) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from matplotlib.patches import Patch
 from labserver.bench.cells import cell_of, measured_cells, pool_of, said
 from labserver.bench.records import Cell
 from labserver.bench.store import Run
-from labserver.bench.timeline import jobs_of
+from labserver.bench.timeline import jobs_of, lost_tries
 from labserver.plots.style import INK, canvas, entitle, figure_of, ink_of_outcome, say
 
 BAR_HEIGHT = 0.7
@@ -38,14 +38,18 @@ def _draw_cell(ax: Axes, run: Run, cell: Cell) -> None:
     if ran.empty:
         say(ax, f"the trace has no job that ran in {cell.cell}")
         return
+    lost = lost_tries(run.events)
+    lost = lost[lost["job_id"].isin(ran.index)].assign(row=_rows(lost), over_s=lost["start_s"])
     ran = ran.assign(
-        row=ran["worker"].str.extract(r"(\d+)$", expand=False).astype(int),
+        row=_rows(ran),
         over_s=ran["settle_s"].clip(lower=ran["start_s"]).fillna(ran["left_s"]),
     )
     rows = range(1, max(int(ran["row"].max()), run.info.server[f"{pool_of(run)}_workers"]) + 1)
     lasted_s = float(ran["left_s"].max()) - cell.started_s
     _bars(ax, ran, cell.started_s)
+    _wasted(ax, lost, cell.started_s)
     _page_marks(ax, run.events, ran, cell.started_s)
+    ran = pd.concat([ran, lost])
     _utilisation(ax, ran, rows, lasted_s)
     ax.set_xlim(0, 1.005 * lasted_s)
     ax.set_ylim(len(rows) + 0.5, 0.4 - 0.13 * len(rows))  # above: the legend
@@ -54,6 +58,11 @@ def _draw_cell(ax: Axes, run: Run, cell: Cell) -> None:
     ax.set_xlabel(f"time since the cell {cell.cell} began, s")
     ax.legend(handles=_legend(ran), loc="upper right", ncols=4)
     entitle(ax, _title(ran, said(run, cell), len(rows), lasted_s), _subtitle(run, len(rows)))
+
+
+def _rows(told: pd.DataFrame) -> pd.Series[int]:
+    """The row of each job or try: the number with which its worker's name ends."""
+    return told["worker"].str.extract(r"(\d+)$", expand=False).astype(int)
 
 
 def _bars(ax: Axes, ran: pd.DataFrame, origin_s: float) -> None:
@@ -69,7 +78,10 @@ def _bars(ax: Axes, ran: pd.DataFrame, origin_s: float) -> None:
             edgecolor="black",
             lw=0.5,
         )
-    wasted = ran[ran["left_s"] > ran["over_s"]]
+    _wasted(ax, ran[ran["left_s"] > ran["over_s"]], origin_s)
+
+
+def _wasted(ax: Axes, wasted: pd.DataFrame, origin_s: float) -> None:
     ink = INK["wasted"]
     ax.barh(
         wasted["row"],
@@ -107,7 +119,7 @@ def _utilisation(ax: Axes, ran: pd.DataFrame, rows: range, lasted_s: float) -> N
 
 
 def _legend(ran: pd.DataFrame) -> list[Patch]:
-    keys = list(dict.fromkeys(ink_of_outcome(outcome) for outcome in sorted(ran["outcome"])))
+    keys = list(dict.fromkeys(ink_of_outcome(outcome) for outcome in sorted(ran["outcome"].dropna())))
     if (ran["left_s"] > ran["over_s"]).any():
         keys.append("wasted")
     return [
