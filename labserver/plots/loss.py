@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from labserver.bench.cells import is_open, pool_of
+from labserver.bench.cells import capacity_per_s, is_open, places_of, pool_of
 from labserver.bench.stats import wilson
 from labserver.bench.store import Run
 from labserver.plots.style import INK, MODEL, canvas, entitle, figure_of, say
@@ -46,7 +46,7 @@ def loss(runs: Sequence[Run], ax: Axes | None = None) -> Figure:
 
 def has_losses(runs: Sequence[Run]) -> bool:
     """Whether the runs are open loads on shared queues, and not all of one size."""
-    return all(_suits(run) for run in runs) and len({_queue_size(run) for run in runs}) > 1
+    return all(_suits(run) for run in runs) and len({places_of(run) for run in runs}) > 1
 
 
 def losses_of(runs: Sequence[Run]) -> pd.DataFrame:
@@ -65,32 +65,20 @@ def _suits(run: Run) -> bool:
     return is_open(run) and run.info.server.get("dispatch") == "shared"
 
 
-def _queue_size(run: Run) -> int:
-    """Q: the places before all workers together."""
-    pool = pool_of(run)
-    return int(run.info.server[f"{pool}_workers"] * run.info.server[f"{pool}_queue_size"])
-
-
 def _rows(run: Run) -> list[tuple[float, int, int, str, int, int]]:
     servers = int(run.info.server[f"{pool_of(run)}_workers"])
     service = run.info.server.get("service") or "fixed"
     return [
         (
-            round(float(str(rate)) / _capacity_per_s(run, servers), 2),
+            round(float(str(rate)) / capacity_per_s(run), 2),
             servers,
-            _queue_size(run),
+            places_of(run),
             service,
             len(rows),
             int((rows["status"] == 503).sum()),
         )
         for rate, rows in run.measured.groupby("rate_per_s")
     ]
-
-
-def _capacity_per_s(run: Run, servers: int) -> float:
-    known = run.info.client.get("capacity_per_s")
-    done = run.measured.query("status == 200")
-    return float(known or 1000 * servers / done["process_ms"].mean())
 
 
 def _draw(ax: Axes, losses: pd.DataFrame) -> None:
