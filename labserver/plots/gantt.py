@@ -121,8 +121,6 @@ def _utilisation(ax: Axes, ran: pd.DataFrame, rows: range, lasted_s: float) -> N
 def _legend(ran: pd.DataFrame) -> list[Patch]:
     outcomes = sorted(ran["outcome"].dropna())
     keys = list(dict.fromkeys(map(ink_of_outcome, outcomes)))
-        dict.fromkeys(ink_of_outcome(outcome) for outcome in sorted(ran["outcome"].dropna()))
-    )
     if (ran["left_s"] > ran["over_s"]).any():
         keys.append("wasted")
     return [
