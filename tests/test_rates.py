@@ -98,7 +98,7 @@ def test_a_sweep_of_rates_calibrates_itself_and_is_drawn(tmp_path: Path) -> None
     assert "rate/s" in text
     assert " 2.00 " in text
     assert {path.stem for path in draw_all(run, tmp_path / "plots")} == {
-        "03-gantt", "04-queue", "05-status", "11-latency-ecdf",
+        "03-gantt", "04-queue", "05-status", "11-latency-ecdf", "13-loop-lag", "17-validity",
     }  # fmt: skip
 
 
