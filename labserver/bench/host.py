@@ -11,6 +11,7 @@ from labserver.settings import Settings
 
 # What a setting says of the place where the server ran, and not of how it ran.
 PLACES = {"host", "port", "sample", "output_dir", "trace", "stdin_guard", "log_level"}
+PLACES |= {"dask_scheduler", "dask_tls_ca", "dask_tls_cert", "dask_tls_key"}
 SECRETS = {"token"}
 
 
@@ -52,7 +53,7 @@ def running_host(stats: dict[str, Any], job: JobType) -> Host:
     server = dict.fromkeys(set(Settings.model_fields) - PLACES - SECRETS)
     for name, pool in stats["pools"].items():
         server[f"{name}_workers"] = pool["workers"]
-        server[f"{name}_queue_size"] = pool["capacity"] // pool["workers"]
+        server[f"{name}_queue_size"] = pool["capacity"] // max(1, pool["workers"])
         server |= {way: pool[way] for way in ("dispatch", "discipline")}
     if job == "message":
         return Host(server, _no_document(job), simulated=True)

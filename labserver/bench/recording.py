@@ -83,7 +83,10 @@ class Recording:
         """
         url, watched = (server, None) if isinstance(server, str) else (server.url, server)
         async with Client(url, token=token) as self._client:
-            before = (await self._client.stats())["ledger"]
+            stats = await self._client.stats()
+            before = stats["ledger"]
+            for name, pool in stats["pools"].items():  # on a cluster no setting says how many
+                self._host.server[f"{name}_workers"] = pool["workers"]
             self._sampler = sampler = ResourceSampler(watched, self._origin_ns)
             probe = Probe(self._client, self._origin_ns)
             self._samples, self._probes = sampler.rows, probe.rows
