@@ -8,6 +8,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import pytest
 from fake_run import House, fake_run
 from matplotlib.axes import Axes
@@ -214,7 +215,20 @@ def test_gantt_has_a_bar_a_job_and_tells_the_work_for_nobody(runs: dict[str, Run
     assert sum(late) == pytest.approx((told["settle_s"] - told["start_s"]).sum())
     assert sum(nobody) == pytest.approx((told["left_s"] - told["settle_s"]).sum())
     assert sum(nobody) > 0
-    assert "100 % of it on jobs that did not complete" in texts(figure)
+    assert "100 % of it on work that did not complete" in texts(figure)
+
+
+def test_gantt_hatches_the_try_that_lost_its_worker(runs: dict[str, Run]) -> None:
+    run = runs["sweep"]
+    job_id = jobs_of(run.events, cell_of(run)).index[-1]
+    events = run.events
+    started = events[(events["event"] == "start") & (events["job_id"] == job_id)]
+    lost = started.assign(t_s=started["t_s"] - 0.5)
+    events = pd.concat([events, lost, lost.assign(t_s=lost["t_s"] + 0.25, event="retry")])
+    figure = gantt(dataclasses.replace(run, events=events.sort_values("t_s")))
+    hatched = [b for b in axes_of(figure).patches if b.get_hatch() == INK["wasted"].hatch]
+    assert [bar.get_width() for bar in hatched] == [pytest.approx(0.25)]
+    assert "of it on work that did not complete" in texts(figure)
 
 
 def test_gantt_fills_a_row_while_its_worker_has_a_job(runs: dict[str, Run]) -> None:

@@ -20,7 +20,8 @@ FEW_PAGES = 400
 def gantt(run: Run, ax: Axes | None = None, *, cell: str | None = None) -> Figure:
     """A row a worker; a bar a job in the colour of its outcome, hatched where it was for nothing.
 
-    That is a job which did not complete, and the work that went on when its request was over.
+    That is a job which did not complete, the work that went on when its request was over, and a
+    try whose worker was lost.
 
     `cell` is by default the first repeat of the largest load; ValueError if it is not there.
     """
@@ -38,26 +39,25 @@ def _draw_cell(ax: Axes, run: Run, cell: Cell) -> None:
     if ran.empty:
         say(ax, f"the trace has no job that ran in {cell.cell}")
         return
-    lost = lost_tries(run.events)
-    lost = lost[lost["job_id"].isin(ran.index)].assign(row=_rows(lost), over_s=lost["start_s"])
     ran = ran.assign(
         row=_rows(ran),
         over_s=ran["settle_s"].clip(lower=ran["start_s"]).fillna(ran["left_s"]),
     )
-    rows = range(1, max(int(ran["row"].max()), run.info.server[f"{pool_of(run)}_workers"]) + 1)
+    lost = lost_tries(run.events)
+    lost = lost[lost["job_id"].isin(ran.index)].assign(row=_rows(lost), over_s=lost["start_s"])
+    tries = pd.concat([ran, lost])
+    rows = range(1, max(int(tries["row"].max()), run.info.server[f"{pool_of(run)}_workers"]) + 1)
     lasted_s = float(ran["left_s"].max()) - cell.started_s
-    _bars(ax, ran, cell.started_s)
-    _wasted(ax, lost, cell.started_s)
+    _bars(ax, tries, cell.started_s)
     _page_marks(ax, run.events, ran, cell.started_s)
-    ran = pd.concat([ran, lost])
-    _utilisation(ax, ran, rows, lasted_s)
+    _utilisation(ax, tries, rows, lasted_s)
     ax.set_xlim(0, 1.005 * lasted_s)
     ax.set_ylim(len(rows) + 0.5, 0.4 - 0.13 * len(rows))  # above: the legend
     ax.set_yticks(rows, [f"worker {row}" for row in rows])
     ax.grid(visible=False, axis="y")
     ax.set_xlabel(f"time since the cell {cell.cell} began, s")
-    ax.legend(handles=_legend(ran), loc="upper right", ncols=4)
-    entitle(ax, _title(ran, said(run, cell), len(rows), lasted_s), _subtitle(run, len(rows)))
+    ax.legend(handles=_legend(tries), loc="upper right", ncols=4)
+    entitle(ax, _title(tries, said(run, cell), len(rows), lasted_s), _subtitle(run, len(rows)))
 
 
 def _rows(told: pd.DataFrame) -> pd.Series[int]:
@@ -78,10 +78,7 @@ def _bars(ax: Axes, ran: pd.DataFrame, origin_s: float) -> None:
             edgecolor="black",
             lw=0.5,
         )
-    _wasted(ax, ran[ran["left_s"] > ran["over_s"]], origin_s)
-
-
-def _wasted(ax: Axes, wasted: pd.DataFrame, origin_s: float) -> None:
+    wasted = ran[ran["left_s"] > ran["over_s"]]
     ink = INK["wasted"]
     ax.barh(
         wasted["row"],
@@ -98,6 +95,7 @@ def _wasted(ax: Axes, wasted: pd.DataFrame, origin_s: float) -> None:
 def _page_marks(ax: Axes, events: pd.DataFrame, ran: pd.DataFrame, origin_s: float) -> None:
     """White marks where a page was done, unless they are so many that they hide the bars."""
     pages = events[(events["event"] == "page") & events["job_id"].isin(ran.index)]
+    pages = pages[pages["t_s"] >= ran["start_s"].reindex(pages["job_id"]).to_numpy()]
     if len(pages) <= FEW_PAGES:
         row = ran["row"].reindex(pages["job_id"]).to_numpy()
         half = 0.5 * BAR_HEIGHT
@@ -137,12 +135,13 @@ def _legend(ran: pd.DataFrame) -> list[Patch]:
 
 def _title(ran: pd.DataFrame, load: str, workers: int, lasted_s: float) -> str:
     took_s = ran["left_s"] - ran["start_s"]
-    busy_s, lost_s = (float(t.sum()) for t in (took_s, took_s[ran["outcome"] != "completed"]))
+    in_vain = (ran["outcome"] != "completed").fillna(True)  # a lost try has no outcome
+    busy_s, lost_s = float(took_s.sum()), float(took_s[in_vain].sum())
     share = 100 * busy_s / (lasted_s * workers)
     title = f"{load}: {workers} workers are busy {share:.0f} % of the time"
     if lost_s == 0:
         return title
-    return f"{title}, {100 * lost_s / busy_s:.0f} % of it on jobs that did not complete"
+    return f"{title}, {100 * lost_s / busy_s:.0f} % of it on work that did not complete"
 
 
 def _subtitle(run: Run, workers: int) -> str:
