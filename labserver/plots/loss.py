@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from labserver.bench.cells import capacity_per_s, is_open, places_of, pool_of
+from labserver.bench.cells import capacity_per_s, is_open, places_of, policy_of, pool_of
 from labserver.bench.stats import wilson
 from labserver.bench.store import Run
 from labserver.plots.style import INK, MODEL, canvas, entitle, figure_of, say
@@ -62,7 +62,8 @@ def losses_of(runs: Sequence[Run]) -> pd.DataFrame:
 
 
 def _suits(run: Run) -> bool:
-    return is_open(run) and run.info.server.get("dispatch") == "shared"
+    plain = policy_of(run) == "fifo"  # others refuse (503) for more reasons than a full queue
+    return is_open(run) and plain and run.info.server.get("dispatch") == "shared"
 
 
 def _rows(run: Run) -> list[tuple[float, int, int, str, int, int]]:
