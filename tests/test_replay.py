@@ -12,8 +12,9 @@ from fake_run import fake_run
 
 from labserver.bench.parity import AGAIN, ALONE, parity_points
 from labserver.bench.records import Cell, Request
-from labserver.bench.replay import can_replay, replay, simulate_again
+from labserver.bench.replay import can_replay, replay
 from labserver.bench.store import Run, read_run, write_run
+from labserver.bench.twin import twin
 from labserver.theory.simulation import Outcome
 
 RATE_PER_S = 6.0
@@ -54,7 +55,7 @@ def test_the_same_arrivals_meet_the_same_fate(tmp_path: Path) -> None:
     run = open_run(tmp_path)
     refused = int((run.measured["status"] == 503).sum())
     assert refused > 0
-    ran = simulate_again(run, "r6")
+    ran = twin(run, "r6")
     assert int((ran.outcome == Outcome.REJECTED).sum()) == refused
     (row,) = replay(run, draws=2).itertuples()
     assert row.rate_per_s == RATE_PER_S

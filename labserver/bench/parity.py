@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import pandas as pd
 
 from labserver.bench.predict import backtests
-from labserver.bench.replay import can_replay, measured_service, replay
+from labserver.bench.replay import can_replay, replay
 from labserver.bench.store import Run
+from labserver.bench.twin import measured_service
 from labserver.theory.distributions import Empirical
 
 ALONE = "from its jobs alone"

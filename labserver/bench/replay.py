@@ -8,10 +8,8 @@ import pandas as pd
 from labserver.bench.cells import is_open, pool_of, throughputs
 from labserver.bench.store import Run
 from labserver.bench.target import target_of
-from labserver.theory.arrivals import Times
-from labserver.theory.distributions import Empirical
-from labserver.theory.simulation import Outcome, Simulation
-from labserver.theory.simulator import simulate
+from labserver.bench.twin import twin
+from labserver.theory.simulation import Outcome
 
 DRAWS = 20
 
@@ -47,9 +45,8 @@ def replay(run: Run, *, draws: int = DRAWS, seed: int = 0) -> pd.DataFrame:
     if not can_replay(run):
         raise ValueError(f"{run.info.name} did what the simulator knows nothing of")
     measured = throughputs(run)
-    rows = run.measured.groupby("cell")
     goodput = {
-        str(cell): [_goodput_per_s(run, rows.get_group(str(cell)), seed + i) for i in range(draws)]
+        str(cell): [_goodput_per_s(run, str(cell), seed + i) for i in range(draws)]
         for cell in measured.index
     }
     low, median, high = np.quantile(list(goodput.values()), (0.025, 0.5, 0.975), axis=1)
@@ -64,29 +61,6 @@ def replay(run: Run, *, draws: int = DRAWS, seed: int = 0) -> pd.DataFrame:
     )
 
 
-def simulate_again(run: Run, cell: str, seed: int = 0) -> Simulation:
-    """One of the run's cells in the simulator; its arrivals count from the first. See `replay`."""
-    return _simulate(run, run.measured.query("cell == @cell"), seed)
-
-
-def _goodput_per_s(run: Run, rows: pd.DataFrame, seed: int) -> float:
-    ran = _simulate(run, rows, seed)
+def _goodput_per_s(run: Run, cell: str, seed: int) -> float:
+    ran = twin(run, cell, seed=seed)
     return float(np.sum(ran.outcome == Outcome.COMPLETED) / ran.end_s.max())
-
-
-def _simulate(run: Run, rows: pd.DataFrame, seed: int) -> Simulation:
-    target, at_s = target_of(run), np.sort(rows["intended_s"])
-    return simulate(
-        Times(at_s - at_s[0]),
-        measured_service(run),
-        servers=target.workers,
-        queue_size=target.room - target.workers,
-        deadline_s=target.timeout_s,
-        seed=seed,
-    )
-
-
-def measured_service(run: Run) -> Empirical:
-    """S, in seconds, as it was in the run itself: the times of its completed jobs."""
-    completed = run.measured[run.measured["status"] == 200]
-    return Empirical(completed["process_ms"] / 1000)

@@ -26,10 +26,9 @@ def twin(
     """
     rows = run.measured[run.measured["cell"] == cell_of(run, cell).cell]
     came_s = rows["intended_s"].sort_values().to_numpy()
-    service_s = run.measured.loc[run.measured["status"] == 200, "process_ms"].to_numpy() / 1000
     server, pool = run.info.server, pool_of(run)
     deadline_s = server[f"{pool}_timeout"] or math.inf
-    service = Empirical(service_s)
+    service = measured_service(run)
     return simulate(
         Times(came_s - came_s[0]),
         service,
@@ -39,6 +38,12 @@ def twin(
         discipline=_discipline(run, service.mean_s, deadline_s),
         seed=seed,
     )
+
+
+def measured_service(run: Run) -> Empirical:
+    """S, in seconds, as it was in the run itself: the times of its completed jobs."""
+    completed = run.measured[run.measured["status"] == 200]
+    return Empirical(completed["process_ms"] / 1000)
 
 
 def _discipline(run: Run, service_s: float, deadline_s: float) -> Discipline:
