@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import base64
 import re
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 
 import nbformat
 import psutil
 import pytest
+from anyio.from_thread import start_blocking_portal
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager, start_new_kernel
 from nbclient import NotebookClient
@@ -31,6 +34,7 @@ PLACE = re.compile(r"""(?<![\w./])/(?:home|root|tmp|work|usr|var|Users|opt)/|\b[
 DEBRIS = re.compile(r"\r|\x1b\[|\d+%\|")
 ENDED_WITHIN_S = 2.0  # one, and one more for a busy machine
 PATIENCE_S = 60
+AT_ONCE = 4
 
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: str(p.relative_to(ROOT)))
 
@@ -55,16 +59,44 @@ def texts(output: NotebookNode) -> list[str]:
     return [*shown, output.get("text", "")]
 
 
-@each_notebook
-def test_it_runs_from_top_to_bottom(path: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def runs(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[Path, Future[None]]]:
+    """All that are to be run, a few at a time: they mostly wait for servers and for their loads."""
+    wanted = [
+        item.callspec.params["path"]  # type: ignore[attr-defined]
+        for item in request.session.items
+        if getattr(item, "originalname", "") == "test_it_runs_from_top_to_bottom"
+    ]
+    room = asyncio.Semaphore(AT_ONCE)
+    with start_blocking_portal() as portal:
+        yield {
+            path: portal.start_task_soon(run, path, tmp_path_factory.mktemp("run"), room)
+            for path in wanted
+        }
+        portal.call(portal.stop, True)  # those that no test waits for any more
+
+
+async def run(path: Path, root: Path, room: asyncio.Semaphore) -> None:
+    """Run a notebook at its smallest, below a root of its own."""
     notebook = nbformat.read(path, as_version=4)
     cell = parameters(notebook)
     names = [node.targets[0].id for node in ast.parse(cell.source).body]  # type: ignore[attr-defined]
     cell.source = "\n".join(f"{name} = {SMALL[name]!r}" for name in names)
-    folder = tmp_path / path.parent.relative_to(ROOT)
+    folder = root / path.parent.relative_to(ROOT)
     folder.mkdir(parents=True)
     where = {"metadata": {"path": str(folder)}}
-    NotebookClient(notebook, timeout=PATIENCE_S, kernel_name="python3", resources=where).execute()
+    async with room:
+        await NotebookClient(
+            notebook, timeout=PATIENCE_S, kernel_name="python3", resources=where
+        ).async_execute()
+
+
+@pytest.mark.timeout(600)  # the last one has waited for all the others
+@each_notebook
+def test_it_runs_from_top_to_bottom(path: Path, runs: dict[Path, Future[None]]) -> None:
+    runs[path].result()
 
 
 @each_notebook
