@@ -8,8 +8,8 @@ import pandas as pd
 from labserver.bench.cells import is_open, pool_of, throughputs
 from labserver.bench.store import Run
 from labserver.bench.target import target_of
-from labserver.bench.twin import twin
-from labserver.theory.simulation import Outcome
+from labserver.bench.twin import twins
+from labserver.theory.simulation import Outcome, Simulation
 
 DRAWS = 20
 
@@ -46,7 +46,9 @@ def replay(run: Run, *, draws: int = DRAWS, seed: int = 0) -> pd.DataFrame:
         raise ValueError(f"{run.info.name} did what the simulator knows nothing of")
     measured = throughputs(run)
     goodput = {
-        str(cell): [_goodput_per_s(run, str(cell), seed + i) for i in range(draws)]
+        str(cell): [
+            _goodput_per_s(ran) for ran in twins(run, str(cell), seeds=range(seed, seed + draws))
+        ]
         for cell in measured.index
     }
     low, median, high = np.quantile(list(goodput.values()), (0.025, 0.5, 0.975), axis=1)
@@ -61,6 +63,5 @@ def replay(run: Run, *, draws: int = DRAWS, seed: int = 0) -> pd.DataFrame:
     )
 
 
-def _goodput_per_s(run: Run, cell: str, seed: int) -> float:
-    ran = twin(run, cell, seed=seed)
+def _goodput_per_s(ran: Simulation) -> float:
     return float(np.sum(ran.outcome == Outcome.COMPLETED) / ran.end_s.max())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
 
 from labserver.bench.cells import cell_of, places_of, pool_of
 from labserver.bench.store import Run
@@ -24,20 +25,28 @@ def twin(
 
     Raises ValueError for an unknown cell, or when no job of the run completed.
     """
+    return next(twins(run, cell, queue_size=queue_size, seeds=[seed]))
+
+
+def twins(
+    run: Run, cell: str | None = None, *, queue_size: int | None = None, seeds: Iterable[int]
+) -> Iterator[Simulation]:
+    """As `twin`, one for each seed, with the run looked at once for all of them."""
     rows = run.measured[run.measured["cell"] == cell_of(run, cell).cell]
     came_s = rows["intended_s"].sort_values().to_numpy()
     server, pool = run.info.server, pool_of(run)
     deadline_s = server[f"{pool}_timeout"] or math.inf
     service = measured_service(run)
-    return simulate(
-        Times(came_s - came_s[0]),
-        service,
-        servers=server[f"{pool}_workers"],
-        queue_size=places_of(run) if queue_size is None else queue_size,
-        deadline_s=deadline_s,
-        discipline=_discipline(run, service.mean_s, deadline_s),
-        seed=seed,
-    )
+    for seed in seeds:
+        yield simulate(
+            Times(came_s - came_s[0]),
+            service,
+            servers=server[f"{pool}_workers"],
+            queue_size=places_of(run) if queue_size is None else queue_size,
+            deadline_s=deadline_s,
+            discipline=_discipline(run, service.mean_s, deadline_s),
+            seed=seed,
+        )
 
 
 def measured_service(run: Run) -> Empirical:
