@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import csv
 import threading
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from labserver.errors import Stopped
+from labserver.jobs.ids import AT_ONCE, new_id
 from labserver.jobs.job import Job, Result
 from labserver.jobs.ledger import Ledger
 from labserver.jobs.line import Line
@@ -131,3 +133,11 @@ def test_a_trace_without_a_file_has_no_thread() -> None:
     with Trace() as trace:
         trace.record(0, "page")
         assert threading.active_count() == before
+
+
+def test_ids_are_random_uuids_and_none_comes_twice() -> None:
+    ids = [new_id() for _ in range(3 * AT_ONCE)]
+    assert len(set(ids)) == len(ids)
+    for each in ids:
+        number = uuid.UUID(each)
+        assert (str(number), number.version, number.variant) == (each, 4, uuid.RFC_4122)

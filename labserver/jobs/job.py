@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from labserver.jobs.ids import new_id
 from labserver.jobs.outcome import Outcome
 from labserver.jobs.stop import StopToken
 
@@ -44,7 +44,7 @@ class Job:
     task: Task | None
     stop: StopToken
     done: asyncio.Future[None]
-    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    id: str = field(default_factory=new_id)
     place: Place = "new"
     outcome: Outcome | None = None
     worker: str = ""
@@ -76,12 +76,13 @@ class Job:
         """
         loop = self.done.get_loop()
         try:
-            loop.call_soon_threadsafe(self._resolve)
+            loop.call_soon_threadsafe(self.resolve)
         except RuntimeError:
             # The loop is closed: its server has ended, and with it everyone who could have waited.
             if not loop.is_closed():
                 raise
 
-    def _resolve(self) -> None:
+    def resolve(self) -> None:
+        """Let go of the one who waits; on the loop."""
         if not self.done.done():
             self.done.set_result(None)

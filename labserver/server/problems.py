@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import uuid
 from collections.abc import Mapping
 from http import HTTPStatus
 from math import ceil
@@ -16,6 +15,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Scope
 
 from labserver.errors import Abandoned, InvalidJob, JobError, TooLarge, TooSlow
+from labserver.jobs.ids import new_id
 from labserver.jobs.ledger import NO_KIND
 from labserver.jobs.outcome import Outcome
 from labserver.server.wire import Problem
@@ -57,7 +57,7 @@ def problem(scope: Scope, error: JobError) -> ProblemResponse:
 
 def refuse(scope: Scope, error: JobError) -> ProblemResponse:
     """Count and answer a request that ends before it is a job; until now it was nowhere."""
-    error.job_id = error.job_id or str(uuid.uuid4())
+    error.job_id = error.job_id or new_id()
     path = scope["path"]
     scope["app"].state.lab.ledger.refuse(Outcome(error.outcome), JOB_PATHS[path])
     log.warning("%s[%s] %s: %s", path[1:], error.job_id, error.outcome, error)

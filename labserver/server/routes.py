@@ -16,6 +16,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic.json_schema import SkipJsonSchema
 
+from labserver.jobs.ids import new_id
 from labserver.server import contract
 from labserver.server.answer import answer, new_job
 from labserver.server.events import stream
@@ -38,7 +39,7 @@ from labserver.server.wire import (
 )
 from labserver.settings import Dpi
 
-router = APIRouter()
+router = APIRouter(responses=contract.UNAUTHORIZED)
 
 DASHBOARD = FilePath(__file__).with_name("dashboard.html")
 # It is one file, and asks no other host for anything.
@@ -60,7 +61,7 @@ PageNumber = Annotated[int, Path(ge=1, le=99_999, description="1 is the first pa
 async def put(body: PutRequest, request: Request) -> Response:
     """Queue a job, wait for it, and answer with its result and its times."""
     lab: Lab = request.app.state.lab
-    job_id = str(uuid.uuid4())
+    job_id = new_id()
     if body.jobType == "pdf2image":
         pool, timeout_s, task = lab.pdf, lab.settings.pdf_timeout, lab.sample_task(job_id)
     else:
