@@ -19,6 +19,7 @@ from labserver.server.drainrate import DrainRate
 log = logging.getLogger(__name__)
 
 MS_PER_S = 1000
+WATCH_AFTER_S = 0.02  # a job that has ended by then has cost neither watch nor deadline
 LOST_RETRY_S = 5.0  # a worker that was killed is back by then, if somebody starts it again
 
 
@@ -73,27 +74,38 @@ def _retry_after_s(state: State, pool: Pool, outcome: Outcome) -> float | None:
 
 async def _wait(receive: Receive, pool: Pool, job: Job) -> None:
     """Wait until the job is done, its deadline has passed or its client has gone."""
-    gone = asyncio.ensure_future(_disconnect(receive))
+    loop = asyncio.get_running_loop()
+    handles: list[asyncio.Handle | asyncio.Task[None]] = []
+
+    def expire() -> None:
+        pool.withdraw(job, Outcome.EXPIRED, Outcome.KILLED)
+        job.resolve()
+
+    def watch() -> None:
+        handles.append(loop.create_task(_resolve_when_gone(receive, job)))
+        handles.append(loop.call_later(job.stop.remaining_s(), expire))
+
+    handles.append(loop.call_later(min(WATCH_AFTER_S, job.stop.remaining_s()), watch))
     try:
-        await asyncio.wait(
-            (job.done, gone),
-            timeout=job.stop.remaining_s(),
-            return_when=asyncio.FIRST_COMPLETED,
-        )
-        if not job.done.done() and not gone.done():
-            pool.withdraw(job, Outcome.EXPIRED, Outcome.KILLED)
+        await job.done
     finally:
-        gone.cancel()
+        for handle in handles:
+            handle.cancel()
 
 
-async def _disconnect(receive: Receive) -> None:
-    """Return when the client has gone; the request's body has been read before."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
+async def _resolve_when_gone(receive: Receive, job: Job) -> None:
+    """Let go of the job when its client has gone; the request's body has been read before."""
+    try:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+    finally:
+        job.resolve()
 
 
 def _log(place: str, job: Job) -> None:
     """One line for each job that has ended, from the endpoint `place`."""
+    if job.outcome is Outcome.COMPLETED and not log.isEnabledFor(logging.DEBUG):
+        return
     times = (
         f"worker={job.worker or '-'} dequeue={job.queue_ms:.0f}ms process={job.process_ms:.0f}ms "
         f"total={job.queue_ms + job.process_ms:.0f}ms"
