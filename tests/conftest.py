@@ -115,6 +115,8 @@ class _Listening(Trace):
         super().__init__()
         self._events = events
 
+    wanted = True
+
     def record(self, t_ns: int, event: str, *, job_id: str = "", **about: object) -> None:  # type: ignore[override]
         self._events.append((event, job_id, about["waiting"], about["busy"]))  # type: ignore[arg-type]
 

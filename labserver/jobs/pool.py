@@ -303,6 +303,8 @@ class Pool:
         self._note("drop", job, job.settled_ns)
 
     def _note(self, event: str, job: Job, t_ns: int, page: int = 0) -> None:
+        if not self._trace.wanted:
+            return
         self._trace.record(
             t_ns,
             event,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
-import queue
 import threading
+from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,22 +16,30 @@ COLUMNS = (
     "t_ns", "event", "pool", "job_id", "worker", "waiting", "busy", "page", "outcome", "value",
 )  # fmt: skip
 
+EVERY_S = 0.05
+
 Row = tuple[int, str, str, str, str, int, int, int, str, float]
 
 
 class Trace:
-    """Events go into an unbounded queue; one thread writes them to a CSV file as they come.
+    """Events go into an unbounded queue; every 50 ms one thread writes them to a CSV file.
 
-    `record` takes about a microsecond and may be called under the ledger's lock, which is what puts
-    the events in their true order. Without a path nothing is kept. What happens to jobs also goes
-    to `feed` at once.
+    Were it woken for each, it would want the interpreter lock as often. `record` takes about a
+    microsecond and may be called under the ledger's lock, which is what puts the events in their
+    true order. Without a path nothing is kept. What happens to jobs also goes to `feed` at once.
     """
 
     def __init__(self, path: Path | None = None) -> None:
         self.feed = Feed()
         self._path = path
-        self._rows: queue.SimpleQueue[Row | None] = queue.SimpleQueue()
+        self._rows: deque[Row] = deque()
+        self._ended = threading.Event()
         self._writer = threading.Thread(target=self._write, name="trace", daemon=True)
+
+    @property
+    def wanted(self) -> bool:
+        """Whether an event would be kept or heard by anyone."""
+        return self._path is not None or self.feed.listened_to
 
     def record(
         self,
@@ -55,7 +64,8 @@ class Trace:
                 }
             )  # fmt: skip
         if self._path is not None:
-            self._rows.put((t_ns, event, pool, job_id, worker, waiting, busy, page, outcome, value))
+            row = (t_ns, event, pool, job_id, worker, waiting, busy, page, outcome, value)
+            self._rows.append(row)
 
     def __enter__(self) -> Self:
         if self._path is not None:
@@ -70,14 +80,18 @@ class Trace:
         traceback: TracebackType | None,
     ) -> None:
         if self._path is not None:
-            self._rows.put(None)
+            self._ended.set()
             self._writer.join()
 
     def _write(self) -> None:
         with self._file as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(COLUMNS)
-            while (row := self._rows.get()) is not None:
-                writer.writerow(row)
-                if self._rows.empty():
-                    file.flush()
+            while not self._ended.wait(EVERY_S):
+                writer.writerows(self._taken())
+                file.flush()
+            writer.writerows(self._taken())
+
+    def _taken(self) -> Iterator[Row]:
+        while self._rows:
+            yield self._rows.popleft()
