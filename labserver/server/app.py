@@ -12,7 +12,7 @@ from fastapi_offline import FastAPIOffline
 
 from labserver import __version__
 from labserver.gallery.router import gallery
-from labserver.server import contract, problems
+from labserver.server import problems
 from labserver.server.auth import BearerAuthMiddleware
 from labserver.server.body import BodyLimitMiddleware
 from labserver.server.drainrate import DrainRate
@@ -31,6 +31,8 @@ Clock = Callable[[], float]
 
 OPEN_PATHS = frozenset({"/livez", "/readyz", "/"})  # the page at / has no figures in it
 MB = 1_000_000
+# /metrics and the trace are ours. FastAPI would look for OpenTelemetry's setup at each request.
+NO_TELEMETRY = {"tracing": False, "metrics": False, "logs": False}
 MAX_JSON_BYTES = 1 * MB
 FORM_BYTES = 64 * 1024  # what a form may add to its document: headers, boundaries, other fields
 
@@ -46,7 +48,7 @@ def create_app(lab: Lab, *, clock: Clock = time.monotonic) -> FastAPI:
         version=__version__,
         summary="CPU-heavy jobs behind an async API: bounded queues, deadlines, and what they cost",
         lifespan=_lifespan,
-        responses=contract.UNAUTHORIZED if lab.settings.token else None,
+        telemetry=NO_TELEMETRY,
     )
     state = app.state
     state.lab = lab
@@ -60,7 +62,8 @@ def create_app(lab: Lab, *, clock: Clock = time.monotonic) -> FastAPI:
     state.uploads = Uploads(lab.settings.output_dir.resolve() / "uploads", lab.upload_task)
     state.watchdog = Watchdog(clock)
     state.loop_lag = LoopLag(lambda t_ns, lag_ms: _on_lag(app, t_ns, lag_ms))
-    app.include_router(router)
+    # Ours first, and not by include_router, which looks each request up twice.
+    app.router.routes[:0] = router.routes
     if lab.settings.gallery:
         app.include_router(gallery(lab.exhibit()))
     problems.install(app)

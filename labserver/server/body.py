@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -31,8 +30,7 @@ class BodyLimitMiddleware:
         await self.app(scope, receive, send)
 
     def _counting(self, scope: Scope, receive: Receive, limit: int) -> Receive:
-        length = Headers(scope=scope).get("content-length", "")
-        size = int(length) if length.isdecimal() else 0  # announced; then what has come, if more
+        size = _announced(scope)
         come = 0
         due = asyncio.get_running_loop().time() + self._within_s
         more = True
@@ -55,3 +53,11 @@ class BodyLimitMiddleware:
             return message
 
         return counting
+
+
+def _announced(scope: Scope) -> int:
+    """The Content-Length; 0 without one that can be read."""
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            return int(value) if value.isdigit() else 0
+    return 0
