@@ -45,7 +45,7 @@ class Metrics:
         self._total_s[job.kind].observe(queue_s + process_s)
         if job.started_ns:
             self._process_s[job.kind].observe(process_s)
-        if job.result is not None:
+        if job.result is not None and job.result.pages:
             self._pages.inc(job.result.pages)
 
     def loop_lag(self, lag_ms: float) -> None:

@@ -37,6 +37,7 @@ from labserver.work.pdf import scratch
 log = logging.getLogger(__name__)
 
 HARD_EXIT_S = 0.7
+GC_AFTER = 10_000  # new objects, not 700: a request makes many, and hardly one that needs it
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
 if sys.platform == "win32":
     SIGNALS.append(signal.SIGBREAK)
@@ -80,6 +81,7 @@ class DrainingServer(uvicorn.Server):
         # What is there now stays; to go through it held the loop up for 30 ms at a collection.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(GC_AFTER)
         self._loop = asyncio.get_running_loop()
         assert sockets is not None
         host, port = sockets[0].getsockname()[:2]
