@@ -147,4 +147,5 @@ def _title(shown: Sequence[pd.DataFrame]) -> str:
 def _subtitle(known: Sequence[Forecasts]) -> str:
     repeats = sorted({int(n) for found in known for n in found.table["repeats"]})
     of = " to ".join(str(n) for n in dict.fromkeys([repeats[0], repeats[-1]]))
-    return f"dots: means of {of} repeats with their 95 % t-interval; c: workers, S: mean service"
+    dots = f"means of {of} repeats with their 95 % t-interval" if repeats[-1] > 1 else "one repeat"
+    return f"dots: {dots}; c: workers, S: mean service"

@@ -82,7 +82,9 @@ def _which(rows: pd.DataFrame) -> str:
     if rows["rate_per_s"].any():
         rates = sorted(set(rows["rate_per_s"]))
         together = " together" if len(rates) > 1 else ""
-        return f"open loop at {' and '.join(number(rate) for rate in rates)} requests/s{together}"
+        *first, last = (number(rate) for rate in rates)
+        named = f"{', '.join(first)} and {last}" if first else last
+        return f"open loop at {named} requests/s{together}"
     several = rows["concurrency"].nunique() > 1
     return "requests of every N together" if several else f"N = {rows['concurrency'].iloc[0]}"
 

@@ -11,7 +11,17 @@ from matplotlib.figure import Figure
 from labserver.bench.cells import during_measured, measured_cells
 from labserver.bench.stats import samples_needed
 from labserver.bench.store import Run
-from labserver.plots.style import SERIES, Line, canvas, entitle, figure_of, number, panels, say
+from labserver.plots.style import (
+    SERIES,
+    Line,
+    canvas,
+    entitle,
+    figure_of,
+    log_axis,
+    number,
+    panels,
+    say,
+)
 
 LEAST_MS = 0.1  # of a lag on the logarithmic axis: the loop's own clock may say 0
 Q = 0.99
@@ -58,12 +68,10 @@ def _draw(ax: Axes, runs: list[Run], probes: list[pd.DataFrame]) -> None:
         _ecdf(share, mine["took_ms"], line, 2, name)
         own_ms = run.samples["loop_lag_ms"][during_measured(run, run.samples["t_s"])].dropna()
         _ecdf(share, own_ms.astype(float), line, 0.8, "" if several else "the loop's own clock")
-    time.set_yscale("log")
-    time.yaxis.set_major_formatter("{x:g}")
+    log_axis(time.yaxis)
     time.set_xlabel("time, s")
     time.set_ylabel("/livez answered after, ms")
-    share.set_xscale("log")
-    share.xaxis.set_major_formatter("{x:g}")
+    log_axis(share.xaxis)
     share.set_xlabel("late by, ms")
     share.set_ylabel("share")
     share.set_ylim(0, 1.03)

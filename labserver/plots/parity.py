@@ -69,7 +69,7 @@ def _draw(ax: Axes, points: pd.DataFrame, simulated: int) -> None:
 def _bands(ax: Axes, ends: np.ndarray) -> None:
     for off, grey in BANDS:
         ax.fill_between(ends, ends / (1 + off), ends * (1 + off), color=grey, lw=0, zorder=0,
-                        label=f"within {off:.0%}")  # fmt: skip
+                        label=f"within {100 * off:.0f} %")  # fmt: skip
     ax.plot(ends, ends, color=MODEL, lw=1, zorder=1, label="as predicted")
 
 
@@ -78,6 +78,6 @@ def _title(points: pd.DataFrame) -> str:
     worst = float(off.iloc[int(np.argmax(off.abs()))])
     near = int((off.abs() <= BANDS[1][0]).sum())
     if len(points) == 1:
-        return f"The forecast is {worst:+.0%} off what was measured"
+        return f"The forecast is {100 * worst:+.0f} % off what was measured"
     of = f"{near} of {len(points)} forecasts are within 10 % of what was measured"
-    return f"{of}, the worst is {worst:+.0%} off"
+    return f"{of}, the worst is {100 * worst:+.0f} % off"

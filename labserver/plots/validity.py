@@ -44,7 +44,8 @@ def validity(run: Run, ax: Axes | None = None) -> Figure:
                 say(panel, why_not, size=10)
                 continue
             draw(panel, run)
-            found = f"{'' if made.ok else 'FAILS: '}{made.name}: {number(100 * made.value)} %"
+            percent = number(round(100 * made.value, 4))
+            found = f"{'' if made.ok else 'FAILS: '}{made.name}: {percent} %"
             ink = MODEL if made.ok else LIMIT
             panel.set_title(found, loc="left", fontsize=9, color=ink)
         entitle(axes, _title(run), "red: the limit of each check")
