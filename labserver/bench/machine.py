@@ -15,6 +15,7 @@ from labserver import __version__
 
 PACKAGES = (
     "fastapi", "uvicorn", "aiohttp", "pdf2image", "pypdfium2", "isal", "pyvips", "pyvips-binary",
+    "distributed",
 )  # fmt: skip
 
 
@@ -32,8 +33,16 @@ def machine() -> dict[str, object]:
 
 def versions() -> dict[str, str]:
     """The versions of all that a figure may depend on."""
-    packages = {name: importlib.metadata.version(name) for name in PACKAGES}
+    packages = {name: version for name in PACKAGES if (version := _version(name))}
     return {"labserver": __version__, "poppler": poppler_version(), **packages}
+
+
+def _version(package: str) -> str:
+    """Of an installed package; empty for an extra that is not."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
 
 
 def usable_cores() -> int:
