@@ -26,7 +26,7 @@ SAMPLE = Path(__file__).resolve().parent.parent / "data" / "scan-17pages.pdf"
 Dispatch = Literal["least-busy", "shared"]
 Discipline = Literal["fifo", "lifo", "deadline", "codel"]
 Engine = Literal["poppler", "pdfium", "sleep"]
-Runner = Literal["auto", "thread", "process", "dask"]
+Runner = Literal["auto", "thread", "process", "dask", "inline"]
 Png = Literal["fast", "small"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 Seconds = Annotated[float, Gt(0)]
@@ -96,7 +96,8 @@ class Settings(BaseSettings):
         "auto",
         "Where the work runs: in the worker threads, or each job in a process that is killed when "
         "it must stop. auto: in processes with --engine pdfium, else in threads. dask: on a Dask "
-        "cluster; message jobs, which only sleep, stay in threads.",
+        "cluster; message jobs, which only sleep, stay in threads. inline: on the event loop, "
+        "which then does nothing else until the job ends: the wrong way, to be measured.",
     )
     dask_scheduler: Scheduler | None = _flag(
         None,
@@ -158,10 +159,10 @@ class Settings(BaseSettings):
     @field_validator("runner")
     @classmethod
     def _pdfium_runs_in_processes(cls, runner: str, info: ValidationInfo) -> str:
-        if runner == "thread" and info.data.get("engine") == "pdfium":
+        if runner in ("thread", "inline") and info.data.get("engine") == "pdfium":
             raise ValueError(
-                "PDFium must not run in two threads of a process: with --engine pdfium it is "
-                "process, which is also what auto takes"
+                "PDFium runs in processes of its own, since it must not be in two threads of one: "
+                "with --engine pdfium it is process, which is also what auto takes"
             )
         return runner
 
@@ -187,7 +188,7 @@ class Settings(BaseSettings):
         return self.runs_in
 
     @property
-    def runs_in(self) -> Literal["thread", "process", "dask"]:
+    def runs_in(self) -> Literal["thread", "process", "dask", "inline"]:
         """The runner that is meant, `auto` resolved; it is also what a dump says."""
         if self.runner == "auto":
             return "process" if self.engine == "pdfium" else "thread"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Self
 
@@ -19,6 +21,7 @@ from labserver.jobs.job import OnPage, Result, Task
 from labserver.jobs.runner import Runner
 from labserver.jobs.stop import NS_PER_S, StopToken
 from labserver.runners.dask.cluster import Cluster
+from labserver.runners.inline import InlineRunner
 from labserver.runners.process import ProcessRunner, nothing
 from labserver.runners.thread import ThreadRunner
 from labserver.settings import Settings
@@ -38,17 +41,34 @@ def external() -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(params=["thread", "process", "dask", "dask external"])
+@contextmanager
+def inline() -> Iterator[InlineRunner]:
+    """On a loop that serves nobody else, in a thread of its own."""
+    runner, loop = InlineRunner(), asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        runner.loop = loop
+        yield runner
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
+
+
+@pytest.fixture(params=["inline", "thread", "process", "dask", "dask external"])
 def runner(request: pytest.FixtureRequest) -> Iterator[Runner]:
     address = request.getfixturevalue("external") if request.param == "dask external" else None
     before = set(psutil.Process().children(recursive=True))
-    with _runner(request.param, address) as runner:
-        yield runner
+    with _runner(request.param, address) as entered:
+        yield entered
     assert set(psutil.Process().children(recursive=True)) == before
 
 
-def _runner(name: str, address: str | None) -> Runner:
+def _runner(name: str, address: str | None) -> AbstractContextManager[Runner]:
     match name:
+        case "inline":
+            return inline()
         case "thread":
             return ThreadRunner()
         case "process":
@@ -139,6 +159,8 @@ def test_a_hundred_jobs_in_a_row_are_done_by_the_same_processes(runner: Runner) 
 
 
 def test_jobs_run_beside_each_other(runner: Runner) -> None:
+    if isinstance(runner, InlineRunner):
+        pytest.skip("a loop does one after the other, as the next test shows")
     both = threading.Barrier(3)
     stops = [stop_in(), stop_in()]
 
@@ -151,3 +173,18 @@ def test_jobs_run_beside_each_other(runner: Runner) -> None:
         stop.request()
         thread.join(10)
         assert [type(error) for error in raised] == [Stopped]
+
+
+def test_inline_nothing_else_happens_on_the_loop_until_a_job_ends() -> None:
+    stop, begun, turn = stop_in(), threading.Event(), threading.Event()
+    with inline() as runner:
+        work = partial(runner.run, Waits(), stop, lambda page: begun.set())
+        thread, raised = in_a_thread(work)
+        assert begun.wait(10)
+        assert runner.loop is not None
+        runner.loop.call_soon_threadsafe(turn.set)
+        assert not turn.wait(0.1)
+        stop.request()
+        thread.join(10)
+        assert turn.wait(10)
+    assert [type(error) for error in raised] == [Stopped]

@@ -388,3 +388,16 @@ def test_an_interrupt_while_a_server_starts_leaves_none(
     with pytest.raises(KeyboardInterrupt):
         launch(Settings(engine="sleep", output_dir=tmp_path))
     assert not children_of(os.getpid())
+
+
+def test_inline_work_leaves_livez_without_an_answer_until_it_ends(tmp_path: Path) -> None:
+    trace = tmp_path / "trace.csv"
+    flags = ["--engine", "sleep", "--time-scale", "0.3", "--output-dir", str(tmp_path)]
+    with serving("--runner", "inline", "--trace", str(trace), *flags) as (_, url):
+        [(thread, statuses)] = put_in_background(url)
+        until(lambda: ",start," in trace.read_text(), "the job has not begun")
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.get(f"{url}/livez", timeout=0.2)
+        thread.join(30)
+        assert statuses == [200]
+        assert httpx.get(f"{url}/livez").status_code == 200

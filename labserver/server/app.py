@@ -95,6 +95,7 @@ def _on_lag(app: FastAPI, t_ns: int, lag_ms: float) -> None:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    app.state.lab.live_on(asyncio.get_running_loop())
     with app.state.watchdog:
         sampling = asyncio.create_task(app.state.loop_lag.run(), name="loop-lag")
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
 import uuid
@@ -21,6 +22,7 @@ from labserver.jobs.pool import Pool
 from labserver.jobs.runner import Runner
 from labserver.jobs.stop import NS_PER_S, StopToken
 from labserver.jobs.trace import Trace
+from labserver.runners.inline import InlineRunner
 from labserver.runners.process import ProcessRunner, nothing
 from labserver.runners.thread import ThreadRunner
 from labserver.server.inspector import Inspector
@@ -113,6 +115,12 @@ class Lab:
     def pools(self) -> tuple[Pool, Pool]:
         """Both pools."""
         return self.pdf, self.message
+
+    def live_on(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Say which loop the server has: work that runs inline runs on it."""
+        for runner in self._runners:
+            if isinstance(runner, InlineRunner):
+                runner.loop = loop
 
     def message_task(self, data: str) -> Task:
         """The work of a `message` job."""
@@ -234,9 +242,13 @@ class Lab:
         )
 
     def _runner(self, name: str, workers: int) -> Runner:
-        if self.settings.runs_in != "process":
-            return ThreadRunner()
-        return ProcessRunner(workers, self._preparation if name == "pdf" else nothing)
+        match self.settings.runs_in:
+            case "process":
+                return ProcessRunner(workers, self._preparation if name == "pdf" else nothing)
+            case "inline":
+                return InlineRunner()
+            case "thread" | "dask":
+                return ThreadRunner()
 
 
 def _make_writable(folder: Path) -> None:
