@@ -14,7 +14,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from labserver.bench.compare import Comparison
-from labserver.bench.host import own_host, to_be_measured
+from labserver.bench.host import PLACES, own_host, to_be_measured
 from labserver.bench.load import Burst
 from labserver.bench.ownserver import new_folder, on_own_server
 from labserver.bench.recording import Recording
@@ -56,7 +56,8 @@ def contender(text: str, settings: Settings) -> Contender:
     if "engine" in changed and "runner" not in changed:
         asked["runner"] = "auto"  # it goes with the engine
     served = Settings.of(**(asked | changed))
-    name = "-".join(str(value) for value in changed.values()) or "same"
+    named = [str(value) for key, value in changed.items() if key not in PLACES]
+    name = "-".join(named) or "same"
     return Contender(NOT_IN_A_NAME.sub("-", name), served)
 
 
