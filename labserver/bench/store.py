@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +57,12 @@ class Run:
     def measured(self) -> pd.DataFrame:
         """The measured requests, without warm-up, and with `latency_s` and their cell's load.
 
-        That is its `concurrency` or its `rate_per_s`; the other is 0.
+        That is its `concurrency` or its `rate_per_s`; the other is 0. A copy, to do with as one likes.
         """
+        return self._measured.copy()
+
+    @cached_property
+    def _measured(self) -> pd.DataFrame:
         rows = self.requests[self.requests["phase"] == "measured"].copy()
         rows["latency_s"] = rows["done_s"] - rows["intended_s"]
         for load in ("concurrency", "rate_per_s"):
