@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
 from contextlib import suppress
@@ -92,7 +93,7 @@ class ResourceSampler:
                 children += child.memory_info().rss
         return {
             "children_rss_mb": round(children / MB, 2),
-            "scratch_mb": round(_size(self._scratch) / MB, 2),
+            "scratch_mb": round(size(self._scratch) / MB, 2),
         }
 
 
@@ -140,10 +141,11 @@ class Probe:
         )
 
 
-def _size(folder: Path) -> int:
+def size(folder: Path) -> int:
     """Bytes of all files below `folder`, which come and go while this looks."""
     size = 0
-    for path in folder.rglob("*"):
-        with suppress(FileNotFoundError):
-            size += path.stat().st_size
+    for where, _, files in os.walk(folder):  # a folder that has gone is passed over
+        for name in files:
+            with suppress(FileNotFoundError):
+                size += Path(where, name).stat().st_size
     return size

@@ -57,7 +57,7 @@ class Run:
     def measured(self) -> pd.DataFrame:
         """The measured requests, without warm-up, and with `latency_s` and their cell's load.
 
-        That is its `concurrency` or its `rate_per_s`; the other is 0. A copy, to do with as one likes.
+        That is its `concurrency` or its `rate_per_s`; the other is 0. It is a copy.
         """
         return self._measured.copy()
 
