@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from tqdm import tqdm
 
 from labserver.bench.load import Burst, ClosedLoop
 from labserver.bench.openloop import OpenLoop
+from labserver.bench.progress import bar
 from labserver.bench.recording import Recording
 from labserver.bench.records import NS_PER_S, Arrivals, JobType, Request
 from labserver.errors import StartupError
@@ -100,9 +100,9 @@ async def measure_rates(
         capacity_per_s = busy_rate_per_s(crowded, pool_of(settings, plan.job)[0])
     recording.client["capacity_per_s"] = capacity_per_s
     points = plan.loads(capacity_per_s)
-    with tqdm(points, unit="point", disable=None if progress else True, leave=False) as bar:
-        for load, repeat in bar:
-            bar.set_description(f"{load.rate_per_s:.3g}/s")
+    with bar(points, unit="point", shown=progress) as done:
+        for load, repeat in done:
+            done.set_description(f"{load.rate_per_s:.3g}/s")
             await recording.cell(load, job, repeat, "measured")
 
 

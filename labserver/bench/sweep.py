@@ -7,12 +7,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from tqdm import tqdm
-
 from labserver.bench.forecasts import forecasts
 from labserver.bench.host import own_host, to_be_measured
 from labserver.bench.load import Burst
 from labserver.bench.ownserver import new_folder, on_own_server
+from labserver.bench.progress import bar
 from labserver.bench.rates import RatePlan, measure_rates
 from labserver.bench.recording import Recording
 from labserver.bench.store import Run, read_run
@@ -119,8 +118,8 @@ async def _measure(plan: Plan, recording: Recording, progress: bool) -> None:
     """One warm-up request, then every point of the plan."""
     points = plan.points()
     total = 1 + sum(n for n, _ in points)
-    with tqdm(total=total, unit="PDF", disable=None if progress else True, leave=False) as bar:
-        await recording.cell(Burst(1), PDF_JOB, 0, "warmup", bar.update)
+    with bar(total=total, unit="PDF", shown=progress) as done:
+        await recording.cell(Burst(1), PDF_JOB, 0, "warmup", done.update)
         for n, repeat in points:
-            bar.set_description(f"{n} at once")
-            await recording.cell(Burst(n), PDF_JOB, repeat, "measured", bar.update)
+            done.set_description(f"{n} at once")
+            await recording.cell(Burst(n), PDF_JOB, repeat, "measured", done.update)

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from tqdm import tqdm
 
 from labserver.bench.client import Client
 from labserver.bench.host import Host, own_host, running_host, to_be_measured
 from labserver.bench.launch import ServerProcess
 from labserver.bench.load import Burst, Load
 from labserver.bench.ownserver import new_folder, on_own_server
+from labserver.bench.progress import bar
 from labserver.bench.recording import Recording
 from labserver.bench.records import JobType
 from labserver.bench.retry import PATIENT, Patience
@@ -106,8 +106,8 @@ async def _measure(
 ) -> None:
     job = {"data": "load", "jobType": trial.job}
     await recording.cell(Burst(1), job, 0, "warmup")
-    with tqdm(unit="answer", disable=None if progress else True, leave=False) as bar:
-        await recording.cell(trial.load, job, 1, "measured", bar.update, trial.patience, beside)
+    with bar(unit="answer", shown=progress) as done:
+        await recording.cell(trial.load, job, 1, "measured", done.update, trial.patience, beside)
 
 
 @asynccontextmanager

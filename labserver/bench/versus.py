@@ -11,12 +11,11 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-from tqdm import tqdm
-
 from labserver.bench.compare import Comparison
 from labserver.bench.host import PLACES, own_host, to_be_measured
 from labserver.bench.load import Burst
 from labserver.bench.ownserver import new_folder, on_own_server
+from labserver.bench.progress import bar
 from labserver.bench.recording import Recording
 from labserver.bench.store import read_run
 from labserver.bench.sweep import PDF_JOB, Plan
@@ -91,13 +90,13 @@ async def _alternate(plan: Plan, recordings: list[Recording], progress: bool) ->
     order = random.Random(plan.seed)
     points = plan.points()
     total = 2 + 2 * sum(n for n, _ in points)
-    with tqdm(total=total, unit="PDF", disable=None if progress else True, leave=False) as bar:
+    with bar(total=total, unit="PDF", shown=progress) as done:
         for recording in recordings:
-            await recording.cell(Burst(1), PDF_JOB, 0, "warmup", bar.update)
+            await recording.cell(Burst(1), PDF_JOB, 0, "warmup", done.update)
         for n, repeat in points:
-            bar.set_description(f"{n} at once")
+            done.set_description(f"{n} at once")
             for recording in order.sample(recordings, k=2):
-                await recording.cell(Burst(n), PDF_JOB, repeat, "measured", bar.update)
+                await recording.cell(Burst(n), PDF_JOB, repeat, "measured", done.update)
 
 
 def _recording(folder: Path, one: Contender, plan: Plan) -> Recording:
