@@ -172,10 +172,10 @@ def test_a_saved_warning_is_not_said_twice(tmp_path: Path) -> None:
 
 def test_html_shows_the_table_and_escapes_names(tmp_path: Path) -> None:
     run = fake_run(tmp_path, (1, 2), 1)
-    document = {**run.info.document, "name": "<b>&.pdf"}
+    document = {**run.info.document, "name": "<b>&.pdf", "pages": 1}
     run = dataclasses.replace(run, info=dataclasses.replace(run.info, document=document))
     page = Report(run)._repr_html_()
-    assert "&lt;b&gt;&amp;.pdf" in page
+    assert "&lt;b&gt;&amp;.pdf (1 page)" in page
     assert page.count("<tr") == 3
 
 

@@ -58,6 +58,10 @@ def test_every_attempt_is_a_row_of_its_own(retried: Run) -> None:
     assert f"10 requests took {len(rows)} attempts" in str(Report(retried)).replace("\n  ", " ")
 
 
+def test_a_run_tells_in_a_line_what_it_holds(retried: Run) -> None:
+    assert f": custom load, 1 cell, {len(retried.measured)} requests, " in repr(retried)
+
+
 def test_a_real_run_is_told_from_both_sides(retried: Run) -> None:
     assert [str(check) for check in checks(retried) if check.name.startswith("order")] != []
     table = join(retried)

@@ -93,7 +93,7 @@ def provenance(run: Run) -> list[str]:
         f"{info.machine['cpu']}, {info.machine['cores']} cores",
         *([info.client["load"]] if info.kind == "load" else []),
         *([f"meanwhile: {info.client['meanwhile']}"] if "meanwhile" in info.client else []),
-        document["name"] + (f" ({document['pages']} pages)" if document["pages"] else ""),
+        document["name"] + _pages(document["pages"]),
         _served_by(run),
         f"{server[f'{pool}_workers']} workers, {server['dispatch']}, "
         f"queue {server[f'{pool}_queue_size']} a worker",
@@ -108,6 +108,10 @@ def provenance_of(runs: Sequence[Run]) -> list[str]:
     first, *others = map(provenance, runs)
     common = [phrase for phrase in first if all(phrase in other for other in others)]
     return [*common, f"{len(runs)} runs, n = {sum(len(run.measured) for run in runs)}"]
+
+
+def _pages(number: int) -> str:
+    return f" ({number} {'page' if number == 1 else 'pages'})" if number else ""
 
 
 def _served_by(run: Run) -> str:

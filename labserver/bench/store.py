@@ -72,7 +72,8 @@ class Run:
     def __repr__(self) -> str:
         cells = sum(cell.phase == "measured" for cell in self.info.cells)
         return (
-            f"Run({str(self.path)!r}: {self.info.mode} {self.info.kind}, {cells} cells, "
+            f"Run({str(self.path)!r}: {self.info.mode} {self.info.kind}, "
+            f"{cells} {'cell' if cells == 1 else 'cells'}, "
             f"{len(self.measured)} requests, {self.info.verdict})"
         )
 
