@@ -5,6 +5,7 @@ another one differs.
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -91,7 +92,9 @@ def test_it_stands_in_the_report_and_in_a_file(full: Run, tmp_path: Path) -> Non
     text = str(Report(full))
     assert "of 4 models are inside the measured interval" in text
     assert max(map(len, text.splitlines())) <= 120
-    assert "M/M/2/18" in Report(full)._repr_html_()
+    page = Report(full)._repr_html_()
+    assert "M/M/2/18" in page
+    assert re.search(r"<td>[\d.]+&nbsp;ms</td>", page)  # no line ends between them
     of(full).save(tmp_path / "forecasts.csv")
     saved = pd.read_csv(tmp_path / "forecasts.csv")
     assert tuple(saved) == COLUMNS

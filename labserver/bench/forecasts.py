@@ -27,6 +27,7 @@ SETTLING = 0.2  # the first part of a point is left out: it begins with an empty
 SIMULATED_JOBS = 200_000
 NEVER = 1e-4  # a share of refusals that is none
 SECONDS = re.compile(r"seconds=([\d.]+)")
+HTML_CELL = re.compile(r"<td>.*?</td>")
 COLUMNS = (
     "rate_per_s", "of_capacity", "rho", "repeats", "jobs", "quantity", "measured", "low", "high",
     "model", "expected", "inside", "model_error", "forecast", "forecast_error", "service_ms",
@@ -164,7 +165,10 @@ class Forecasts:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        return f"<p>{self._headline()}</p>{self.shown.to_html(index=False, border=0)}"
+        table = self.shown.to_html(index=False, border=0)
+        # In a narrow window a number would be parted from its unit.
+        table = HTML_CELL.sub(lambda cell: cell[0].replace(" ", "&nbsp;"), table)
+        return f"<p>{self._headline()}</p>{table}"
 
     def _headline(self) -> str:
         inside = self.table["inside"]
