@@ -10,8 +10,8 @@ from typing import Any
 from tqdm import tqdm
 
 # A notebook keeps what it was shown, and to draw takes time of the machine that is being measured:
-# so only where a reader would begin to wonder, and not often.
-AFTER_S = 20.0
+# so only of more than the minute that a quick lesson takes, and not often.
+AFTER_S = 60.0
 EVERY_S = 2.0
 LINE = "{desc}{n_fmt} of {total_fmt} {unit}s after {elapsed}, about {remaining} to go"
 ENDLESS = "{desc}{n_fmt} {unit}s after {elapsed}"
