@@ -91,6 +91,8 @@ async def run(path: Path, root: Path, room: asyncio.Semaphore) -> None:
         await NotebookClient(
             notebook, timeout=PATIENCE_S, kernel_name="python3", resources=where
         ).async_execute()
+    left = [file.name for file in folder.iterdir()]
+    assert not left, f"beside the notebook it left {left}"
 
 
 @pytest.mark.timeout(600)  # the last one has waited for all the others
