@@ -207,8 +207,14 @@ def test_a_run_whose_generator_was_starved_says_so(
 ) -> None:
     trial = Trial(OpenLoop(8, 1.5, "even"))
     settings = SIMULATED.model_copy(update={"time_scale": 0.1, "pdf_workers": 8})
-    with starving(starved):
-        run = put(trial, settings, tmp_path / "run")
+
+    async def beside(server: ServerProcess) -> None:
+        with starving(starved):
+            await asyncio.sleep(1.5)
+
+    run = asyncio.run(
+        run_trial(trial, settings, tmp_path / "run", meanwhile=beside, progress=False)
+    )
     assert run.info.verdict == verdict, run.info.warnings
     late = [check for check in checks(run) if check.name.startswith("send lag")]
     assert [check.ok for check in late] == [not starved]
