@@ -375,7 +375,7 @@ def test_a_log_that_nobody_asked_for_goes_with_its_server(
         assert server.log.is_relative_to(tmp_path)
     with pytest.raises(LaunchError):
         launch(Settings(sample=tmp_path / "no-such.pdf"))
-    assert not list(tmp_path.glob("labserver-log-*"))
+    assert not list(tmp_path.glob("labserver-*"))
 
 
 def test_an_interrupt_while_a_server_starts_leaves_none(

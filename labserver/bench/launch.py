@@ -94,7 +94,8 @@ def launch(settings: Settings | None = None, *, log: Path | None = None) -> Serv
     settings = (settings or Settings()).model_copy(update={"port": 0, "stdin_guard": True})
     with ExitStack() as started:
         if log is None:
-            folder = tempfile.TemporaryDirectory(prefix="labserver-log-")
+            # With our id in its name: if we are killed, the next server removes it.
+            folder = tempfile.TemporaryDirectory(prefix=f"labserver-{os.getpid()}-")
             log = Path(started.enter_context(folder)) / "server.log"
         process = _start(settings, log)
         # Interrupted while it starts, it ends as well.

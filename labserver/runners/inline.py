@@ -4,37 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import CancelledError
-from types import TracebackType
-from typing import Self
 
 from labserver.errors import Stopped
 from labserver.jobs.job import OnPage, Result, Task
 from labserver.jobs.stop import StopToken
+from labserver.runners.thread import ThreadRunner
 
 
-class InlineRunner:
+class InlineRunner(ThreadRunner):
     """Does each job in an `async def` on the server's loop, as if that made it asynchronous.
 
     Queue, trace and counts are as with every other runner, so what differs is the loop: until a job
-    ends it reads no request, answers none, not even with a 503, and lets no deadline pass. `loop`
-    is given when there is one.
+    ends it reads no request, answers none, not even with a 503, and lets no deadline pass. The
+    worker's thread only waits for it. `loop` is given when there is one.
     """
 
     loop: asyncio.AbstractEventLoop | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Nothing was started."""
-
-    def prepare_thread(self) -> None:
-        """The worker's thread only waits for the loop."""
 
     def run(self, task: Task, stop: StopToken, on_page: OnPage) -> Result:
         """Have the loop do the work, and wait for it. Raises Stopped when the loop has ended."""
