@@ -93,8 +93,8 @@ class DrainingServer(uvicorn.Server):
             "pid": os.getpid(),
             "scratch": str(scratch.scratch_root()),
         }
-        print(json.dumps(ready), flush=True)
         log.info("serve ready on %s", url)
+        print(json.dumps(ready), flush=True)  # last: who waits for it may read the log
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
