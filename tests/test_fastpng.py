@@ -12,14 +12,15 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from labserver.work.pdf import fastpng
+from labserver.work.pdf.raster import Drawn
 
 
-def image_of(width: int, height: int, seed: int) -> pyvips.Image:
+def raster_of(width: int, height: int, seed: int) -> Drawn:
     """Random pixels, with as many alike in a row as a page has."""
     rng = np.random.default_rng(seed)
     pixels = rng.integers(0, 256, (height, width, 3), np.uint8)
     pixels[rng.random((height, width)) < 0.7] = 255
-    return pyvips.Image.new_from_array(pixels)
+    return Drawn(pixels)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
@@ -27,24 +28,24 @@ def image_of(width: int, height: int, seed: int) -> pyvips.Image:
 @example(width=3, height=fastpng.ROWS, seed=1)
 @example(width=3, height=fastpng.ROWS + 1, seed=1)
 def test_it_reads_back_as_it_was(tmp_path: Path, width: int, height: int, seed: int) -> None:
-    image = image_of(width, height, seed)
-    fastpng.write(image, tmp_path / "page.png")
+    raster = raster_of(width, height, seed)
+    fastpng.write(raster, tmp_path / "page.png")
     with Image.open(tmp_path / "page.png") as read:
         read.verify()
     with Image.open(tmp_path / "page.png") as read:
         assert (read.mode, read.size) == ("RGB", (width, height))
-        assert np.array_equal(np.asarray(read), image.numpy())
+        assert np.array_equal(np.asarray(read), raster.pixels)
 
 
 def test_libvips_finds_no_fault_in_it(tmp_path: Path) -> None:
-    image = image_of(70, 200, 0)
-    fastpng.write(image, tmp_path / "page.png")
+    raster = raster_of(70, 200, 0)
+    fastpng.write(raster, tmp_path / "page.png")
     read = pyvips.Image.new_from_file(str(tmp_path / "page.png"), fail_on="warning")
-    assert (read - image).abs().max() == 0
+    assert (read - pyvips.Image.new_from_array(raster.pixels)).abs().max() == 0
 
 
 def test_a_full_disk_is_an_error(tmp_path: Path) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full here")
     with pytest.raises(OSError, match="No space left"):
-        fastpng.write(image_of(300, 300, 0), Path("/dev/full"))
+        fastpng.write(raster_of(300, 300, 0), Path("/dev/full"))

@@ -28,8 +28,8 @@ from pieces import (
 from test_runners import ignore, in_a_thread, stop_in
 
 from labserver.errors import ProcessDied, Stopped
+from labserver.jobs import priority
 from labserver.jobs.stop import StopToken
-from labserver.runners.child import NICENESS
 from labserver.runners.process import ProcessRunner
 from labserver.server.lab import Lab
 from labserver.settings import Settings
@@ -177,7 +177,7 @@ def test_a_preparation_that_fails_keeps_the_runner_from_starting() -> None:
 @posix
 def test_a_child_gives_way_and_is_out_of_reach_of_the_terminal(runner: ProcessRunner) -> None:
     pid = pid_of_child(runner)
-    assert psutil.Process(pid).nice() == NICENESS
+    assert psutil.Process(pid).nice() == priority.LOWEST
     assert os.getpgid(pid) == pid
     assert os.getsid(pid) == os.getsid(0)  # or its priority would not be beside ours
 

@@ -23,9 +23,8 @@ import traceback
 from collections.abc import Callable
 from typing import IO, Any, Literal, NoReturn
 
+from labserver.jobs import priority
 from labserver.jobs.stop import StopToken
-
-NICENESS = 19
 
 Kind = Literal["ready", "page", "result", "error"]
 Message = tuple[Kind, Any]
@@ -104,7 +103,7 @@ def _give_way() -> None:
 
         psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
     else:
-        os.nice(NICENESS)
+        os.nice(priority.LOWEST)
 
 
 def end_group() -> NoReturn:

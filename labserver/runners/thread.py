@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import sys
-import threading
 from types import TracebackType
 from typing import Self
 
+from labserver.jobs import priority
 from labserver.jobs.job import OnPage, Result, Task
 from labserver.jobs.stop import StopToken
-
-NICENESS = 19
 
 
 class ThreadRunner:
@@ -29,12 +25,8 @@ class ThreadRunner:
         """Nothing was started."""
 
     def prepare_thread(self) -> None:
-        """Lower this thread's priority, and its child processes', so that the loop goes first.
-
-        On Linux priority belongs to a thread; elsewhere it would be the whole server's.
-        """
-        if sys.platform == "linux":
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        """Lower this thread's priority, so that the loop goes first."""
+        priority.lower_thread(priority.WORKER)
 
     def run(self, task: Task, stop: StopToken, on_page: OnPage) -> Result:
         """Do the work here and now."""

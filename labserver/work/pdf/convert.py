@@ -12,7 +12,8 @@ from labserver.jobs.stop import StopToken
 from labserver.work.pdf.document import Document
 from labserver.work.pdf.limits import Limits
 from labserver.work.pdf.output import Output
-from labserver.work.pdf.png import Mode, Pages, save_png
+from labserver.work.pdf.png import Mode, save_png
+from labserver.work.pdf.raster import Pages
 from labserver.work.pdf.scratch import remove, scratch_folder, scratch_root
 from labserver.work.pdf.ulimit import bound_own_memory
 
@@ -43,10 +44,10 @@ class PdfWork:
             scratch_folder(self.scratch / self.job_id) as scratch,
             closing(self._rasterise(scratch, stop)) as pages,
         ):
-            for page, image in pages:
-                self._check_size(page, (image.width, image.height))
+            for page, raster in pages:
+                self._check_size(page, raster.size)
                 png = folder / f"image.{page:02d}.png"
-                save_png(image, png, self.png, alone=self.engine == "pdfium")
+                save_png(raster, png, self.png)
                 on_page(page)
         count = len(self.document.pages)
         return Result(f"job[pdf2image] finished, nPages={count}", count)

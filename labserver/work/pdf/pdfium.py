@@ -6,7 +6,6 @@ from contextlib import closing
 from pathlib import Path
 
 import pypdfium2
-import pyvips
 from pypdfium2.raw import FPDF_ERR_PASSWORD, FPDF_ERR_SECURITY, FPDF_LoadMemDocument
 
 from labserver.errors import InvalidJob
@@ -14,7 +13,7 @@ from labserver.jobs.stop import StopToken
 from labserver.work.pdf.document import POINTS_PER_INCH, Document, PageSize
 from labserver.work.pdf.limits import Limits
 from labserver.work.pdf.lookalike import why_not_a_pdf
-from labserver.work.pdf.png import Pages
+from labserver.work.pdf.raster import Drawn, Pages, Raster
 
 
 def rasterise(document: Document, dpi: int, stop: StopToken) -> Pages:
@@ -29,13 +28,11 @@ def rasterise(document: Document, dpi: int, stop: StopToken) -> Pages:
             yield number, _rendered(pdf, number, dpi)
 
 
-def _rendered(pdf: pypdfium2.PdfDocument, number: int, dpi: int) -> pyvips.Image:
-    """A page on white, upright, as RGB; the image owns its pixels."""
+def _rendered(pdf: pypdfium2.PdfDocument, number: int, dpi: int) -> Raster:
+    """A page on white, upright, as RGB."""
     with closing(pdf[number - 1]) as page:
         bitmap = page.render(scale=dpi / POINTS_PER_INCH, rev_byteorder=True)
-    return pyvips.Image.new_from_memory(
-        bitmap.buffer, bitmap.width, bitmap.height, bitmap.n_channels, "uchar"
-    )
+    return Drawn(bitmap.to_numpy())
 
 
 def inspect(path: Path, dpi: int, limits: Limits) -> Document:

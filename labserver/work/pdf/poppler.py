@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -14,10 +15,11 @@ from pdf2image import convert_from_path
 from pdf2image.exceptions import PDFPopplerTimeoutError
 
 from labserver.errors import Stopped
+from labserver.jobs import priority
 from labserver.jobs.stop import StopToken
 from labserver.work.pdf.document import Document
-from labserver.work.pdf.png import Pages
-from labserver.work.pdf.ppm import load_ppm
+from labserver.work.pdf.ppm import Ppm
+from labserver.work.pdf.raster import Pages
 
 PAGES_PER_CALL = 4
 # Their rasters lie in memory together: 48 MB, as much as those of four A4 pages at 200 dpi.
@@ -29,7 +31,7 @@ KILL_EVERY_S = 0.05
 def rasterise(
     document: Document, dpi: int, scratch: Path, stop: StopToken, poppler_path: Path | None = None
 ) -> Pages:
-    """Yield (page number, image) for each page in order; the image is gone at the next one.
+    """Yield (page number, raster) for each page in order; the raster is gone at the next one.
 
     The rasters are files in `scratch`, a few at a time. `poppler_path` is the folder of the
     pdftoppm to run; None takes the one on the PATH.
@@ -37,7 +39,8 @@ def rasterise(
     Raises Stopped when nobody waits any more: pdftoppm is then killed where it stands. Raises
     RuntimeError when pdftoppm did not give a page.
     """
-    with ThreadPoolExecutor(1, "pdftoppm") as beside:
+    lowest = partial(priority.lower_thread, priority.LOWEST)
+    with ThreadPoolExecutor(1, "pdftoppm", initializer=lowest) as beside:
         for pages in batches(document, dpi):
             stop.check()
             call = beside.submit(_pdftoppm, document.path, pages, dpi, scratch, stop, poppler_path)
@@ -53,7 +56,7 @@ def _images(pages: range, call: Future[None], folder: Path, stop: StopToken) -> 
     given = 0
     for file in _finished(call, folder):
         stop.check()
-        yield pages[given], load_ppm(file)
+        yield pages[given], Ppm.open(file)
         file.unlink()
         given += 1
     if given != len(pages):

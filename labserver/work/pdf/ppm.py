@@ -1,32 +1,51 @@
-"""The rasters that pdftoppm writes, read by libvips where they are: none is read into Python."""
+"""The rasters that pdftoppm writes, read a few rows at a time."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-import pyvips
+import numpy as np
+
+from labserver.work.pdf.raster import Strip
 
 HEADER = re.compile(rb"P6\s+(\d+)\s+(\d+)\s+255\s")
 LONGEST_HEADER = 64
 
 
-def load_ppm(ppm: Path) -> pyvips.Image:
-    """The image in a binary 8-bit RGB PPM. The file must stay for as long as the image does.
+@dataclass(frozen=True, slots=True)
+class Ppm:
+    """A raster in a binary 8-bit RGB PPM file, which must stay for as long as it is read."""
 
-    Raises ValueError when it is not such a file or is not complete, as on a full disk, where
-    pdftoppm still exits with 0.
-    """
-    width, height, offset = _header(ppm)
-    if ppm.stat().st_size != offset + 3 * width * height:
-        raise ValueError(f"{ppm.name} is not complete: the disk may be full")
-    return pyvips.Image.rawload(str(ppm), width, height, 3, offset=offset)
+    path: Path
+    size: tuple[int, int]
+    offset: int
 
+    @classmethod
+    def open(cls, path: Path) -> Ppm:
+        """Raises ValueError when it is not such a file or is not complete.
 
-def _header(ppm: Path) -> tuple[int, int, int]:
-    """Width, height and the offset of the first pixel."""
-    with ppm.open("rb") as file:
-        found = HEADER.match(file.read(LONGEST_HEADER))
-    if found is None:
-        raise ValueError(f"{ppm.name} is not a binary 8-bit RGB PPM")
-    return int(found[1]), int(found[2]), found.end()
+        On a full disk it is not, and pdftoppm still exits with 0.
+        """
+        with path.open("rb") as file:
+            found = HEADER.match(file.read(LONGEST_HEADER))
+        if found is None:
+            raise ValueError(f"{path.name} is not a binary 8-bit RGB PPM")
+        width, height = int(found[1]), int(found[2])
+        if path.stat().st_size != found.end() + 3 * width * height:
+            raise ValueError(f"{path.name} is not complete: the disk may be full")
+        return cls(path, (width, height), found.end())
+
+    def strips(self, rows: int) -> Iterator[Strip]:
+        """The page from its top, so many rows at a time; each strip is good until the next one."""
+        width, height = self.size
+        strip = np.empty((min(rows, height), 3 * width), np.uint8)
+        with self.path.open("rb", buffering=0) as file:
+            file.seek(self.offset)
+            for top in range(0, height, rows):
+                part = strip[: height - top]
+                if file.readinto(part.data) != part.nbytes:
+                    raise ValueError(f"{self.path.name} was cut off while it was read")
+                yield part
