@@ -7,6 +7,7 @@ import os
 import platform
 import re
 import subprocess
+from datetime import date
 from pathlib import Path
 
 import psutil
@@ -29,6 +30,14 @@ def machine() -> dict[str, object]:
         "os": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
     }
+
+
+def today_on(host: dict[str, object]) -> str:
+    """The day and the `machine()`, two lines: what a reader must know of the figures below them."""
+    return (
+        f"{date.today()}: {host['cpu']}, {host['cores']} cores, {host['memory_gb']} GB,\n"
+        f"{host['os']}, Python {host['python']}"
+    )
 
 
 def versions() -> dict[str, str]:
