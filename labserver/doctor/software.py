@@ -75,7 +75,7 @@ def pdfium() -> Finding:
 
 
 def libvips() -> Finding:
-    """libvips, which writes the pages as PNG."""
+    """libvips, which writes the pages of --png small."""
     try:
         import pyvips
 
