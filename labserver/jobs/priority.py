@@ -6,9 +6,9 @@ import os
 import sys
 import threading
 
-# A thread that is put off while it holds the interpreter's lock puts the loop off with it. At 19,
-# beside eight pdftoppm on 2 cores, PNGs written by threads made the loop late by 17 ms at p99; at
-# 10, 5 and 0 by 4 ms.
+# A thread that is put off while it holds the interpreter's lock puts the loop off with it. Beside
+# eight processes that keep 2 cores busy at 19, eight threads that write PNGs made a loop late by
+# 17 ms at p99 when they were at 19 too; at 10, 5 and 0 by 4 ms.
 WORKER = 5
 LOWEST = 19
 

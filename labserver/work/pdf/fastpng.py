@@ -1,6 +1,6 @@
 """A PNG file by ISA-L's deflate, each row less the one above it. It holds some rows at a time."""
 
-# A page of the sample at 200 dpi takes 11 ms of CPU and 1.13 MB as poppler draws it, and 1.39 MB
+# A page of the sample at 200 dpi takes 13 ms of CPU and 1.13 MB as poppler draws it, and 1.39 MB
 # as PDFium does; libvips (compression 2, filter up) takes 36 ms, 1.08 and 1.34 MB.
 #
 # The format: W3C, Portable Network Graphics (PNG) Specification, sections 5 (chunks), 9 (filters),
