@@ -28,6 +28,7 @@ Discipline = Literal["fifo", "lifo", "deadline", "codel"]
 Engine = Literal["poppler", "pdfium", "sleep"]
 Runner = Literal["auto", "thread", "process", "dask", "inline"]
 Png = Literal["fast", "small"]
+Turn = Literal["pixels", "engine"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 Seconds = Annotated[float, Gt(0)]
 Count = Annotated[int, Ge(1)]
@@ -116,6 +117,12 @@ class Settings(BaseSettings):
         "can run any program there.",
     )
     png: Png = _flag("fast", "Pages cost little (fast) or take a tenth less room (small).")
+    turn: Turn = _flag(
+        "pixels",
+        "How a page that is shown turned (/Rotate), as many scans are, comes to stand upright. "
+        "pixels: it is drawn as it lies and its pixels are turned, which for a scan takes half "
+        "the CPU; engine: the engine turns it as it draws.",
+    )
     dpi: Dpi = _flag(200, "Resolution of the pages, in dots per inch.")
     max_pages: Count = _flag(500, "Most pages that a document may have.")
     max_pixels: Count = _flag(

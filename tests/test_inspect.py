@@ -204,7 +204,7 @@ def test_boxes_and_rotation_are_inherited_from_the_tree(tmp_path: Path) -> None:
     leaf = b"<< /Type /Page /Parent 2 0 R >>"
     root = "/Kids [3 0 R] /Count 1 /MediaBox [0 0 300 400] /CropBox [0 0 100 200] /Rotate 270"
     document = tree(root).replace(b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 72 72] >>", leaf)
-    assert inspect(write(tmp_path, document)).pages == (PageSize(200, 100),)
+    assert inspect(write(tmp_path, document)).pages == (PageSize(200, 100, 270),)
 
 
 def test_a_title_cannot_pass_for_a_page(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from labserver.errors import StartupError
 from labserver.theory.distributions import Empirical
 from labserver.theory.sharing import Cores
 
-SERVER = ("engine", "runner", "png", "dpi", "pdf_workers", "dispatch")
+SERVER = ("engine", "runner", "png", "turn", "dpi", "pdf_workers", "dispatch")
 VERSIONS = ("poppler", "pdf2image", "pypdfium2", "isal", "pyvips", "pyvips-binary")
 AT_ONCE = tuple(range(1, 17))
 

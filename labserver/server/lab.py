@@ -183,7 +183,14 @@ class Lab:
     def _pdf_work(self, job_id: str, document: Document, dpi: int, *, lasting: bool) -> Task:
         engine: Engine = "pdfium" if self.settings.engine == "pdfium" else "poppler"
         work = PdfWork(
-            document, dpi, self.output, job_id, self._poppler_path, engine, self.settings.png
+            document,
+            dpi,
+            self.output,
+            job_id,
+            self._poppler_path,
+            engine,
+            self.settings.png,
+            self.settings.turn,
         )
         if self._mark is None:
             return work

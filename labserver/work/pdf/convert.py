@@ -13,7 +13,7 @@ from labserver.work.pdf.document import Document
 from labserver.work.pdf.limits import Limits
 from labserver.work.pdf.output import Output
 from labserver.work.pdf.png import Mode, save_png
-from labserver.work.pdf.raster import Pages
+from labserver.work.pdf.raster import Pages, Turn
 from labserver.work.pdf.scratch import remove, scratch_folder, scratch_root
 from labserver.work.pdf.ulimit import bound_own_memory
 
@@ -35,6 +35,7 @@ class PdfWork:
     poppler_path: Path | None = None
     engine: Engine = "poppler"
     png: Mode = "fast"
+    turn: Turn = "pixels"
     scratch: Path = field(default_factory=scratch_root)
 
     def __call__(self, stop: StopToken, on_page: OnPage) -> Result:
@@ -62,10 +63,12 @@ class PdfWork:
         if self.engine == "pdfium":
             from labserver.work.pdf import pdfium
 
-            return pdfium.rasterise(self.document, self.dpi, stop)
+            return pdfium.rasterise(self.document, self.dpi, stop, self.turn)
         from labserver.work.pdf import poppler
 
-        return poppler.rasterise(self.document, self.dpi, scratch, stop, self.poppler_path)
+        return poppler.rasterise(
+            self.document, self.dpi, scratch, stop, self.poppler_path, self.turn
+        )
 
     def _check_size(self, page: int, size: tuple[int, int]) -> None:
         expected = self.document.pages[page - 1].pixels(self.dpi)

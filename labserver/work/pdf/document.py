@@ -16,10 +16,14 @@ POINTS_PER_INCH = 72
 
 @dataclass(frozen=True, slots=True)
 class PageSize:
-    """A page's crop box as it is shown, rotation applied, in points of 1/72 inch."""
+    """A page's crop box as it is shown, rotation applied, in points of 1/72 inch.
+
+    `turned_deg` is that rotation, clockwise, where the engine does not see to it by itself.
+    """
 
     width_pt: float
     height_pt: float
+    turned_deg: int = 0
 
     def pixels(self, dpi: int) -> tuple[int, int]:
         """Width and height in pixels at `dpi`, rounded up as poppler does."""

@@ -47,10 +47,11 @@ def inspect(path: Path, dpi: int = DPI, limits: Limits = DEFAULT) -> Document:
 def _page_sizes(about_pages: str, count: int) -> Iterable[PageSize]:
     """Each page's size from pdfinfo's lines `Page N size` and `Page N rot`."""
     sizes = {int(n): (_points(x), _points(y)) for n, x, y in SIZE.findall(about_pages)}
-    turned = {int(n) for n, degrees in ROTATION.findall(about_pages) if degrees in ("90", "270")}
+    turned = {int(n): int(degrees) for n, degrees in ROTATION.findall(about_pages)}
     for number in range(1, count + 1):
-        width_pt, height_pt = sizes.get(number, (0.0, 0.0))
-        yield PageSize(height_pt, width_pt) if number in turned else PageSize(width_pt, height_pt)
+        across = sizes.get(number, (0.0, 0.0))
+        deg = turned.get(number, 0)
+        yield PageSize(*(across[::-1] if deg in (90, 270) else across), deg)
 
 
 def _points(text: str) -> float:

@@ -13,11 +13,11 @@ from labserver.jobs.stop import StopToken
 from labserver.work.pdf.document import POINTS_PER_INCH, Document, PageSize
 from labserver.work.pdf.limits import Limits
 from labserver.work.pdf.lookalike import why_not_a_pdf
-from labserver.work.pdf.raster import Drawn, Pages, Raster
+from labserver.work.pdf.raster import Drawn, Pages, Raster, Turn, Turned
 
 
-def rasterise(document: Document, dpi: int, stop: StopToken) -> Pages:
-    """Yield (page number, image) for each page in order; there is one page's raster at a time.
+def rasterise(document: Document, dpi: int, stop: StopToken, turn: Turn = "pixels") -> Pages:
+    """Yield (page number, raster) for each page in order; there is one page's raster at a time.
 
     Raises Stopped between pages when nobody waits any more.
     """
@@ -25,14 +25,19 @@ def rasterise(document: Document, dpi: int, stop: StopToken) -> Pages:
         pdf.init_forms()  # what a form's fields hold is drawn, as poppler does
         for number in range(1, len(document.pages) + 1):
             stop.check()
-            yield number, _rendered(pdf, number, dpi)
+            yield number, _rendered(pdf, number, dpi, turn)
 
 
-def _rendered(pdf: pypdfium2.PdfDocument, number: int, dpi: int) -> Raster:
-    """A page on white, upright, as RGB."""
+def _rendered(pdf: pypdfium2.PdfDocument, number: int, dpi: int, turn: Turn) -> Raster:
+    """A page on white, as it is shown, as RGB."""
     with closing(pdf[number - 1]) as page:
-        bitmap = page.render(scale=dpi / POINTS_PER_INCH, rev_byteorder=True)
-    return Drawn(bitmap.to_numpy())
+        turned_deg = page.get_rotation() if turn == "pixels" else 0
+        # PDFium turns it back, so that it is drawn as it lies: see lying.py.
+        bitmap = page.render(
+            scale=dpi / POINTS_PER_INCH, rotation=-turned_deg % 360, rev_byteorder=True
+        )
+    pixels = bitmap.to_numpy()
+    return Turned(pixels, turned_deg) if turned_deg else Drawn(pixels)
 
 
 def inspect(path: Path, dpi: int, limits: Limits) -> Document:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from labserver.work.pdf.raster import Strip
 
@@ -37,6 +38,11 @@ class Ppm:
         if path.stat().st_size != found.end() + 3 * width * height:
             raise ValueError(f"{path.name} is not complete: the disk may be full")
         return cls(path, (width, height), found.end())
+
+    def pixels(self) -> NDArray[np.uint8]:
+        """The page as a whole, (height, width, 3), mapped from the file."""
+        width, height = self.size
+        return np.memmap(self.path, np.uint8, "r", self.offset, (height, width, 3))
 
     def strips(self, rows: int) -> Iterator[Strip]:
         """The page from its top, so many rows at a time; each strip is good until the next one."""

@@ -17,6 +17,7 @@ from pathlib import Path
 import psutil
 
 from labserver.errors import StartupError
+from labserver.work.pdf import lying
 from labserver.work.pdf.limits import Limits
 from labserver.work.pdf.scratch import program_folder
 
@@ -26,6 +27,11 @@ INSTALL = {
     "darwin": "brew install poppler",
     "win32": "winget install oschwartz10612.Poppler, then open a new terminal",
 }
+# pdf2image has the folder of the programs searched for libraries before all others.
+UNDO = (
+    'export LD_LIBRARY_PATH="${LD_LIBRARY_PATH#*:}"\n'
+    'test "$LD_LIBRARY_PATH" || unset LD_LIBRARY_PATH\n'
+)
 
 
 def bounded(command: Sequence[str], limits: Limits) -> list[str]:
@@ -50,7 +56,8 @@ def bounded_poppler(limits: Limits) -> Path | None:
     folder = program_folder()
     try:
         for name in ("pdfinfo", "pdftoppm"):
-            _write_script(folder / name, limits)
+            _write_script(folder / name, _ulimits(limits) + UNDO, [find_program(name)])
+        _write_script(folder / lying.PROGRAM, _ulimits(limits), lying.COMMAND)
     except BaseException:
         shutil.rmtree(folder)
         raise
@@ -87,16 +94,11 @@ def _ulimits(limits: Limits) -> str:
     )
 
 
-def _write_script(script: Path, limits: Limits) -> None:
+def _write_script(script: Path, first: str, command: Sequence[str]) -> None:
     # What the program complains of is dropped: pdf2image would keep all of it in memory, megabytes
-    # of it for some documents, and not look at it. pdf2image also has the folder searched for
-    # libraries, which is undone.
+    # of it for some documents, and not look at it.
     script.write_text(
-        "#!/bin/sh\n"
-        f"{_ulimits(limits)}"
-        'export LD_LIBRARY_PATH="${LD_LIBRARY_PATH#*:}"\n'
-        'test "$LD_LIBRARY_PATH" || unset LD_LIBRARY_PATH\n'
-        f'exec {shlex.quote(find_program(script.name))} "$@" 2>/dev/null\n',
+        f'#!/bin/sh\n{first}exec {shlex.join(command)} "$@" 2>/dev/null\n',
         encoding="utf-8",
     )
     script.chmod(0o700)
