@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import platform
+import struct
 import sys
 import threading
 
@@ -15,6 +18,30 @@ WORKER = 13
 # What a worker starts, pdftoppm, never holds that lock. With eight of them on 2 cores the loop was
 # late at p99 by 10 ms with those at 5, by 6 at 10 and by 4 at 19, which is the kernel's tick.
 LOWEST = 19
+
+# The kernel takes a core from a running thread for a waking one when that asks for a shorter slice,
+# at whatever priority; otherwise it may wait for the tick. 0.1 ms is the shortest there is.
+SLICE_NS = 100_000
+# sched_setattr, for which neither Python nor the C library has a function; see its manual page.
+SCHED_SETATTR = {"x86_64": 314, "aarch64": 274}
+# u32 size, u32 policy (0, the usual one), u64 flags, s32 nice, u32 priority, then u64 runtime,
+# which is the slice, deadline and period.
+SCHED_ATTR = struct.Struct("=IIQiIQQQ")
+RESET_ON_FORK = 1
+
+
+def hasten_thread() -> None:
+    """Have this thread, and none that it starts, run as soon as it wakes, though others run.
+
+    With 8 PDFs at once on 2 cores, poppler in threads, /livez took 6.0 to 7.5 ms at p99 with it,
+    in eight runs, and 6.7 to 9.8 without. Nothing happens before Linux 6.12 and elsewhere.
+    """
+    number = SCHED_SETATTR.get(platform.machine())
+    if sys.platform == "linux" and number is not None:
+        niceness = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+        wish = SCHED_ATTR.pack(SCHED_ATTR.size, 0, RESET_ON_FORK, niceness, 0, SLICE_NS, 0, 0)
+        # Where it is forbidden, all goes on as without it.
+        ctypes.CDLL(None).syscall(number, 0, wish, 0)
 
 
 def lower_thread(niceness: int) -> None:

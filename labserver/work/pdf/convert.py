@@ -49,6 +49,7 @@ class PdfWork:
                 self._check_size(page, raster.size)
                 png = folder / f"image.{page:02d}.png"
                 save_png(raster, png, self.png)
+                del raster  # its memory is free while the next page is drawn
                 on_page(page)
         count = len(self.document.pages)
         return Result(f"job[pdf2image] finished, nPages={count}", count)
