@@ -27,8 +27,8 @@ from pieces import (
 )
 from test_runners import ignore, in_a_thread, stop_in
 
+from labserver import priority
 from labserver.errors import ProcessDied, Stopped
-from labserver.jobs import priority
 from labserver.jobs.stop import StopToken
 from labserver.runners.process import ProcessRunner
 from labserver.server.lab import Lab

@@ -33,6 +33,7 @@ from labserver.bench.retry import PATIENT, Patience, Retrying
 from labserver.bench.sampler import Probe, ResourceSampler
 from labserver.bench.sentinel import sentinel_ms
 from labserver.bench.store import Run, read_run, write_info, write_run
+from labserver.priority import hastened
 
 INTERRUPTED = "interrupted: not all of it was measured. Run it again to its end."
 IDLE_WITHIN_S = 120.0
@@ -90,7 +91,7 @@ class Recording:
             self._sampler = sampler = ResourceSampler(watched, self._origin_ns)
             probe = Probe(self._client, self._origin_ns)
             self._samples, self._probes = sampler.rows, probe.rows
-            with sampler, short_collections():
+            with sampler, short_collections(), hastened():
                 async with probe:
                     yield
             self._ledger = _since(before, (await self._client.stats())["ledger"])
@@ -110,7 +111,6 @@ class Recording:
 
         `beside` is entered while the load goes on. Returns the last attempt of each request.
         """
-        name = _cell_name(load, repeat)
 
         def keep(request: Request) -> None:
             self._requests.append(request)
@@ -119,27 +119,34 @@ class Recording:
         send = self._client.sender(
             job,
             path=self._path,
-            cell=name,
+            cell=cell_name(load, repeat),
             phase=phase,
             timeout_s=patience.timeout_s,
             keep=keep,
         )
-        before_ms = await asyncio.to_thread(sentinel_ms)
         await self._client.connect(load.concurrency)
+        async with self.as_cell(load, repeat, phase), beside or nullcontext():
+            return await load.run(Retrying(send, patience, self._seed))
+
+    @asynccontextmanager
+    async def as_cell(self, load: Load, repeat: int, phase: Phase) -> AsyncIterator[None]:
+        """Let what is done while this is entered be a cell, which ends when nothing of it runs.
+
+        The sentinel runs before it and after.
+        """
+        before_ms = await asyncio.to_thread(sentinel_ms)
         started_s = self._now_s()
         try:
-            async with beside or nullcontext():
-                answers = await load.run(Retrying(send, patience, self._seed))
+            yield
         finally:  # an interrupted cell is told of too
             cell = Cell(
-                name, load.concurrency, repeat, phase, repr(load), started_s, self._now_s(),
-                load.rate_per_s, before_ms,
+                cell_name(load, repeat), load.concurrency, repeat, phase, repr(load), started_s,
+                self._now_s(), load.rate_per_s, before_ms,
             )  # fmt: skip
             self._cells.append(cell)
         await self._idle()
         after_ms = await asyncio.to_thread(sentinel_ms)
         self._cells[-1] = replace(cell, sentinel_after_ms=after_ms)
-        return answers
 
     def save(self, trace: Path | None = None) -> Run:
         """Write the run with the server's `trace`; it checks itself, and says what it found."""
@@ -220,7 +227,8 @@ def short_collections() -> Iterator[None]:
         gc.unfreeze()
 
 
-def _cell_name(load: Load, repeat: int) -> str:
+def cell_name(load: Load, repeat: int) -> str:
+    """What a cell is called in the tables, such as "n08-r1"."""
     size = f"n{load.concurrency:02d}" if load.concurrency else f"rate{load.rate_per_s:.4g}"
     return f"{size}-r{repeat}"
 

@@ -23,7 +23,7 @@ import traceback
 from collections.abc import Callable
 from typing import IO, Any, Literal, NoReturn
 
-from labserver.jobs import priority
+from labserver import priority
 from labserver.jobs.stop import StopToken
 
 Kind = Literal["ready", "page", "result", "error"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
-from labserver.jobs import priority
+from labserver import priority
 from labserver.jobs.job import OnPage, Result, Task
 from labserver.jobs.stop import StopToken
 

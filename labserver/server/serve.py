@@ -27,7 +27,7 @@ import psutil
 import uvicorn
 
 from labserver.errors import StartupError
-from labserver.jobs import priority
+from labserver.priority import hastened
 from labserver.server.app import create_app
 from labserver.server.http import BoundedHttpProtocol
 from labserver.server.lab import Lab
@@ -62,8 +62,8 @@ def serve(settings: Settings) -> None:
             threading.Thread(
                 target=_guard_stdin, args=(server,), name="stdin-guard", daemon=True
             ).start()
-        priority.hasten_thread()
-        server.run(sockets=[listener])
+        with hastened():
+            server.run(sockets=[listener])
     kill_children()
     log.info("serve ended")
 

@@ -14,8 +14,8 @@ import psutil
 from pdf2image import convert_from_path
 from pdf2image.exceptions import PDFPopplerTimeoutError
 
+from labserver import priority
 from labserver.errors import Stopped
-from labserver.jobs import priority
 from labserver.jobs.stop import StopToken
 from labserver.work.pdf.document import Document
 from labserver.work.pdf.lying import lying
