@@ -144,7 +144,7 @@ def _title(means: pd.Series[float], given: Calibration | None) -> str:
         return f"{peak} and loses {100 * lost:.0f} % by N = {last}"
     if flat_from == last:
         return f"Throughput still grows at N = {last}: {rate}"
-    return f"Throughput stops growing at N = {flat_from}: {rate}"
+    return f"Throughput stops growing at N = {flat_from}: at most {rate}"
 
 
 def _subtitle(given: Calibration | None) -> str:
