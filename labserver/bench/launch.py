@@ -16,7 +16,7 @@ import threading
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any, Literal, Self
 
 import psutil
 
@@ -65,6 +65,19 @@ class ServerProcess:
         """Whether the process has not ended."""
         return self._process.poll() is None
 
+    def ask(self, line: str) -> None:
+        """Write a line to its standard input, which a bare loop takes as a request."""
+        _stdin(self._process).write(line.encode() + b"\n")
+        _stdin(self._process).flush()
+
+    def ask_no_more(self) -> None:
+        """Close its standard input, at which it ends; `stop` waits for that."""
+        _stdin(self._process).close()
+
+    def answer(self) -> bytes:
+        """Wait for the next line of its standard output; empty when it has ended."""
+        return _stdout(self._process).readline()
+
     async def pause(self, for_s: float) -> None:
         """Hold the server still for `for_s` seconds, as a machine that stalls does.
 
@@ -84,8 +97,13 @@ class ServerProcess:
         return self._process.returncode
 
 
-def launch(settings: Settings | None = None, *, log: Path | None = None) -> ServerProcess:
-    """Start `python -m labserver` on a free port and wait until it is ready.
+def launch(
+    settings: Settings | None = None,
+    *,
+    log: Path | None = None,
+    command: Literal["serve", "loop"] = "serve",
+) -> ServerProcess:
+    """Start `python -m labserver` on a free port, or a bare loop, and wait until it is ready.
 
     `settings` decide all but the port; the log goes to `log`, or to a file that is removed when the
     server is stopped. Raises LaunchError, with the end of the log, when the server does not get
@@ -97,7 +115,7 @@ def launch(settings: Settings | None = None, *, log: Path | None = None) -> Serv
             # With our id in its name: if we are killed, the next server removes it.
             folder = tempfile.TemporaryDirectory(prefix=f"labserver-{os.getpid()}-")
             log = Path(started.enter_context(folder)) / "server.log"
-        process = _start(settings, log)
+        process = _start(settings, log, command)
         # Interrupted while it starts, it ends as well.
         starting = started.enter_context(ExitStack())
         starting.callback(_end, process, FAILED_START_S)
@@ -110,10 +128,10 @@ def launch(settings: Settings | None = None, *, log: Path | None = None) -> Serv
         return ServerProcess(process, log, json.loads(line), started.pop_all())
 
 
-def _start(settings: Settings, log: Path) -> subprocess.Popen[bytes]:
+def _start(settings: Settings, log: Path, command: str) -> subprocess.Popen[bytes]:
     with log.open("wb") as log_file:
         return subprocess.Popen(
-            [sys.executable, "-m", "labserver", "serve", *settings.args()],
+            [sys.executable, "-m", "labserver", command, *settings.args()],
             env=_environment(settings),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -148,6 +166,11 @@ def _ready_line(process: subprocess.Popen[bytes]) -> bytes:
     return lines[0] if lines else b""
 
 
+def _stdin(process: subprocess.Popen[bytes]) -> IO[bytes]:
+    assert process.stdin is not None
+    return process.stdin
+
+
 def _stdout(process: subprocess.Popen[bytes]) -> IO[bytes]:
     assert process.stdout is not None
     return process.stdout
@@ -156,8 +179,7 @@ def _stdout(process: subprocess.Popen[bytes]) -> IO[bytes]:
 def _end(process: subprocess.Popen[bytes], timeout_s: float) -> None:
     """Close the server's standard input, which ends it; kill it and its children when it stays."""
     children = _children(process.pid)
-    assert process.stdin is not None
-    process.stdin.close()
+    _stdin(process).close()
     try:
         process.wait(timeout_s)
     except subprocess.TimeoutExpired:

@@ -13,6 +13,7 @@ from labserver.bench.cells import alone_s, is_open, measured_cells, pool_of, thr
 from labserver.bench.compare import Comparison
 from labserver.bench.model import Model
 from labserver.bench.prediction import Backtest, Prediction
+from labserver.bench.records import LOOP
 from labserver.bench.store import Run
 from labserver.bench.target import Target, target_of
 from labserver.errors import StartupError
@@ -96,7 +97,9 @@ def _measured(run: Run) -> pd.Series[float]:
 
 
 def can_backtest(run: Run) -> bool:
-    """Whether the run has jobs alone, and more at once."""
+    """Whether the run is of a server, and has jobs alone and more at once."""
+    if run.info.client.get("path") == LOOP:
+        return False
     several = any(cell.concurrency > 1 for cell in measured_cells(run))
     return several and not is_open(run) and not alone_s(run).empty
 

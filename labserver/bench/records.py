@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
 SCHEMA_VERSION = 1
+LOOP = "loop"  # the `path` of a run without a server
 
 Phase = Literal["warmup", "calibration", "measured"]
 Verdict = Literal["valid", "INVALID"]

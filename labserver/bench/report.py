@@ -16,6 +16,7 @@ from labserver.bench.cells import axis_of, policy_of, pool_of, throughputs
 from labserver.bench.checks import Check, checks
 from labserver.bench.forecasts import Forecasts, forecasts
 from labserver.bench.health import Health, health, quantile_if_any
+from labserver.bench.records import LOOP
 from labserver.bench.stats import Quantile, mean_interval
 from labserver.bench.store import Run
 from labserver.theory.little import steps
@@ -87,7 +88,7 @@ def provenance(run: Run) -> list[str]:
     """The phrases that say where the run's numbers come from, for a headline or a footer."""
     info = run.info
     server, document, pool = info.server, info.document, pool_of(run)
-    timeout_s = server[f"{pool}_timeout"]
+    timeout_s, no_server = server[f"{pool}_timeout"], info.client.get("path") == LOOP
     return [
         *(["SIMULATED WORK"] if info.simulated else []),
         f"{info.machine['cpu']}, {info.machine['cores']} cores",
@@ -95,10 +96,9 @@ def provenance(run: Run) -> list[str]:
         *([f"meanwhile: {info.client['meanwhile']}"] if "meanwhile" in info.client else []),
         document["name"] + _pages(document["pages"]),
         _served_by(run),
-        f"{server[f'{pool}_workers']} workers, {server['dispatch']}, "
-        f"queue {server[f'{pool}_queue_size']} a worker",
-        *([policy_of(run)] if policy_of(run) != "fifo" else []),
-        *([f"deadline {timeout_s:g} s"] if timeout_s else []),
+        *([] if no_server else [_waiting_in(run)]),
+        *([] if no_server or policy_of(run) == "fifo" else [policy_of(run)]),
+        *([f"deadline {timeout_s:g} s"] if timeout_s and not no_server else []),
         f"{info.mode}, seed {info.seed}, n = {len(run.measured)}, {info.started_at[:10]}",
     ]
 
@@ -114,9 +114,19 @@ def _pages(number: int) -> str:
     return f" ({number} {'page' if number == 1 else 'pages'})" if number else ""
 
 
+def _waiting_in(run: Run) -> str:
+    server, pool = run.info.server, pool_of(run)
+    queues = f"{server['dispatch']}, queue {server[f'{pool}_queue_size']} a worker"
+    return f"{server[f'{pool}_workers']} workers, {queues}"
+
+
 def _served_by(run: Run) -> str:
     """What did the work: an engine and a runner, unless it went another way."""
     server, path = run.info.server, run.info.client.get("path", "/put")
+    if path == LOOP:
+        return (
+            f"{server['engine']}, {server['pdf_workers']} processes, no server, {server['dpi']} dpi"
+        )
     if path != "/put":
         return f"by {path}, {server['dpi']} dpi"
     if not server["engine"]:

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from labserver.bench.cells import pool_of
+from labserver.bench.records import LOOP
 from labserver.bench.store import Run
 from labserver.errors import StartupError
 
@@ -64,6 +65,8 @@ def target_of(
     Simulated work shares no cores: there each worker counts as having one. Raises StartupError for
     a machine that cannot be.
     """
+    if run.info.client.get("path") == LOOP:
+        raise StartupError(f"{run.info.name} is of a bare loop: name a run of a server")
     server, pool = run.info.server, pool_of(run)
     workers = server[f"{pool}_workers"] if workers is None else workers
     own_cores = workers if run.info.simulated else run.info.machine["cores"]

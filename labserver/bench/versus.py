@@ -11,12 +11,14 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
+from labserver.bench.bareloop import BareLoop
 from labserver.bench.compare import Comparison
 from labserver.bench.host import PLACES, own_host, to_be_measured
 from labserver.bench.load import Burst
 from labserver.bench.ownserver import new_folder, on_own_server
 from labserver.bench.progress import bar
 from labserver.bench.recording import Recording
+from labserver.bench.records import LOOP
 from labserver.bench.store import read_run
 from labserver.bench.sweep import PDF_JOB, Plan
 from labserver.errors import StartupError
@@ -36,11 +38,16 @@ class Contender:
 
 
 def contender(text: str, settings: Settings) -> Contender:
-    """The contender that `--versus TEXT` means: a piece of the gallery, or other server flags.
+    """The contender that `--versus TEXT` means: a piece of the gallery, a loop, or other flags.
 
-    Flags change `settings`. Raises StartupError for what is neither.
+    Flags change `settings`. "loop" is the same conversions without a server. Raises StartupError
+    for what is none of these.
     """
     asked = {name: getattr(settings, name) for name in settings.model_fields_set}
+    if text == LOOP:
+        if settings.engine == "sleep":
+            raise StartupError(f"--versus {LOOP} converts documents: leave out --engine sleep")
+        return Contender(LOOP, settings, LOOP)
     if text in GALLERY:
         if settings.engine == "pdfium":  # which cannot run in the gallery's threads
             asked = asked | {"engine": "poppler", "runner": "auto"}
@@ -48,7 +55,7 @@ def contender(text: str, settings: Settings) -> Contender:
         return Contender(text, served, f"/gallery/{text}/put")
     if not text.startswith("--"):
         raise StartupError(
-            f"--versus {text}: name one of {', '.join(GALLERY)}, or server flags "
+            f"--versus {text}: name one of {', '.join((*GALLERY, LOOP))}, or server flags "
             'in quotes, such as "--dispatch shared"'
         )
     changed = _parse(text)
@@ -80,8 +87,11 @@ async def versus(
     ]
     async with AsyncExitStack() as stack:
         for recording, one, path in zip(recordings, (ours, theirs), folders, strict=True):
-            served = to_be_measured(one.settings)
-            await stack.enter_async_context(on_own_server(recording, served, path))
+            if isinstance(recording, BareLoop):
+                await stack.enter_async_context(recording.running())
+            else:
+                served = to_be_measured(one.settings)
+                await stack.enter_async_context(on_own_server(recording, served, path))
         await _alternate(plan, recordings, progress)
     return Comparison(base=read_run(folders[1]), other=read_run(folders[0]))
 
@@ -101,6 +111,8 @@ async def _alternate(plan: Plan, recordings: list[Recording], progress: bool) ->
 
 def _recording(folder: Path, one: Contender, plan: Plan) -> Recording:
     client = {"load": "burst", "job": "pdf2image", "path": one.path, **asdict(plan)}
+    if one.path == LOOP:
+        return BareLoop(folder, one.settings, plan, client)
     return Recording(
         folder,
         own_host(to_be_measured(one.settings), "pdf2image"),

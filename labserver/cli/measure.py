@@ -47,8 +47,8 @@ def sweep(
     versus: Annotated[
         str | None,
         typer.Option(
-            help="Measure a second server in turn: original, blocking, threadpool, unbounded, "
-            'or other flags, such as "--dispatch shared".'
+            help="Measure a second server in turn: original, blocking, threadpool, unbounded, or "
+            'other flags, such as "--dispatch shared"; or loop, the same work without a server.'
         ),
     ] = None,
     out: Annotated[

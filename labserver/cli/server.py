@@ -14,3 +14,12 @@ def serve(*, settings: Settings) -> None:
     from labserver.server.serve import serve as run
 
     run(settings)
+
+
+@app.command(hidden=True)
+@with_settings
+def loop(*, settings: Settings) -> None:
+    """Convert the sample for each line of standard input, without a server: for --versus loop."""
+    from labserver.gallery.loop import run
+
+    run(settings)
