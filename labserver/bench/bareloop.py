@@ -8,17 +8,17 @@ import json
 import tempfile
 import time
 from asyncio import Future
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from labserver.bench.client import Attempt
 from labserver.bench.host import own_host
 from labserver.bench.launch import ServerProcess, launch
-from labserver.bench.load import Load
-from labserver.bench.recording import Recording, cell_name, short_collections
+from labserver.bench.recording import Keep, Recording, short_collections
 from labserver.bench.records import Phase, Request
-from labserver.bench.retry import PATIENT, Patience
+from labserver.bench.retry import Patience
 from labserver.bench.sampler import ResourceSampler
 from labserver.bench.sweep import Plan
 from labserver.errors import LaunchError
@@ -85,38 +85,30 @@ class BareLoop(Recording):
             if not waiting.done():
                 waiting.set_exception(LaunchError(f"the loop has ended; see {loop.log}"))
 
-    async def cell(
-        self,
-        load: Load,
-        job: dict[str, str],
-        repeat: int,
-        phase: Phase,
-        on_answer: Callable[[], object] = lambda: None,
-        patience: Patience = PATIENT,
-        beside: object = None,
-    ) -> list[Request]:
-        """Convert a document for each request of `load`."""
-
-        async def send(client: int, intended_ns: int) -> Request:
+    def _sender(
+        self, job: dict[str, str], cell: str, phase: Phase, patience: Patience, keep: Keep
+    ) -> Attempt:
+        async def send(client: int, intended_ns: int, after: Request | None = None, /) -> Request:
             number, sent_ns = next(self._numbers), time.monotonic_ns()
             self._waiting[str(number)] = answer = asyncio.get_running_loop().create_future()
             self._loop.ask(str(number))
             told = await answer
             done_ns = time.monotonic_ns()
-            total_ms, failed = (done_ns - sent_ns) / NS_PER_MS, told.pop("error")
+            total_ms, failed = (done_ns - sent_ns) / NS_PER_MS, told["error"]
             record = Request(
-                number, cell_name(load, repeat), phase, client, intended_ns, sent_ns, done_ns,
+                number, cell, phase, client, intended_ns, sent_ns, done_ns,
                 status=500 if failed else 200, outcome="failed" if failed else "completed",
                 worker=told["worker"], queue_ms=total_ms - told["process_ms"],
                 process_ms=told["process_ms"], total_ms=total_ms, pages=told["pages"],
                 error=failed,
             )  # fmt: skip
-            self._requests.append(record)
-            on_answer()
+            keep(record)
             return record
 
-        async with self.as_cell(load, repeat, phase):
-            return await load.run(send)
+        return send
+
+    async def _connect(self, n: int) -> None:
+        """There is nothing to connect to."""
 
     async def _idle(self) -> None:
         """Nothing runs any more when the last document is done."""

@@ -23,7 +23,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from labserver.bench.checks import checks
-from labserver.bench.client import Client
+from labserver.bench.client import Attempt, Client
 from labserver.bench.host import Host
 from labserver.bench.launch import ServerProcess
 from labserver.bench.load import Load
@@ -43,6 +43,7 @@ IDLE_LOOK_S = 0.25
 IDLE_CPU_SHARE = 0.4
 
 Rows = list[dict[Hashable, Any]]
+Keep = Callable[[Request], None]
 
 
 class Recording:
@@ -116,20 +117,31 @@ class Recording:
             self._requests.append(request)
             on_answer()
 
-        send = self._client.sender(
+        name = _cell_name(load, repeat)
+        send = self._sender(job, name, phase, patience, keep)
+        await self._connect(load.concurrency)
+        async with self._as_cell(name, load, repeat, phase), beside or nullcontext():
+            return await load.run(Retrying(send, patience, self._seed))
+
+    def _sender(
+        self, job: dict[str, str], cell: str, phase: Phase, patience: Patience, keep: Keep
+    ) -> Attempt:
+        return self._client.sender(
             job,
             path=self._path,
-            cell=cell_name(load, repeat),
+            cell=cell,
             phase=phase,
             timeout_s=patience.timeout_s,
             keep=keep,
         )
-        await self._client.connect(load.concurrency)
-        async with self.as_cell(load, repeat, phase), beside or nullcontext():
-            return await load.run(Retrying(send, patience, self._seed))
+
+    async def _connect(self, n: int) -> None:
+        await self._client.connect(n)
 
     @asynccontextmanager
-    async def as_cell(self, load: Load, repeat: int, phase: Phase) -> AsyncIterator[None]:
+    async def _as_cell(
+        self, name: str, load: Load, repeat: int, phase: Phase
+    ) -> AsyncIterator[None]:
         """Let what is done while this is entered be a cell, which ends when nothing of it runs.
 
         The sentinel runs before it and after.
@@ -140,8 +152,8 @@ class Recording:
             yield
         finally:  # an interrupted cell is told of too
             cell = Cell(
-                cell_name(load, repeat), load.concurrency, repeat, phase, repr(load), started_s,
-                self._now_s(), load.rate_per_s, before_ms,
+                name, load.concurrency, repeat, phase, repr(load), started_s, self._now_s(),
+                load.rate_per_s, before_ms,
             )  # fmt: skip
             self._cells.append(cell)
         await self._idle()
@@ -227,8 +239,7 @@ def short_collections() -> Iterator[None]:
         gc.unfreeze()
 
 
-def cell_name(load: Load, repeat: int) -> str:
-    """What a cell is called in the tables, such as "n08-r1"."""
+def _cell_name(load: Load, repeat: int) -> str:
     size = f"n{load.concurrency:02d}" if load.concurrency else f"rate{load.rate_per_s:.4g}"
     return f"{size}-r{repeat}"
 

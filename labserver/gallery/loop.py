@@ -62,6 +62,7 @@ class Loop:
         self._poppler = bounded_poppler(limits) if self._engine == "poppler" else None
         self._output = Output(settings.output_dir.resolve() / "pdf2image", settings.keep_jobs)
         self._running: set[StopToken] = set()
+        self._ended = False
         self.runner = ProcessRunner(settings.pdf_workers, Preparation(self._engine, limits))
 
     def convert(self, request: str) -> None:
@@ -69,6 +70,8 @@ class Loop:
         began_ns = time.monotonic_ns()
         stop = StopToken(began_ns + DEADLINE_NS)
         self._running.add(stop)
+        if self._ended:  # after this, `stop` cannot miss it
+            stop.request()
         pages, error = 0, ""
         try:
             pages = self.runner.run(self._work(), stop, lambda page: None).pages
@@ -80,7 +83,8 @@ class Loop:
         _say(request=request, pages=pages, process_ms=took_ms, worker=worker, error=error)
 
     def stop(self) -> None:
-        """Stop all that runs."""
+        """Stop all that runs, and what has just been begun."""
+        self._ended = True
         for stop in list(self._running):
             stop.request()
 
