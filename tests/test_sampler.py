@@ -1,13 +1,17 @@
-"""What the sampler sees of a server's files, which come and go while it looks."""
+"""What the sampler sees of a server's memory and of its files, which come and go meanwhile."""
 
 from __future__ import annotations
 
 import shutil
+import sys
+import tempfile
 from pathlib import Path
 
+import numpy as np
+import psutil
 import pytest
 
-from labserver.bench.sampler import size
+from labserver.bench.sampler import resident, size
 
 
 @pytest.fixture
@@ -34,3 +38,22 @@ def test_it_passes_over_what_has_gone(scratch: Path, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(Path, "stat", stat)
     assert size(scratch) == 5
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells them apart")
+def test_a_file_in_memory_is_not_counted_again_by_who_maps_it() -> None:
+    with tempfile.NamedTemporaryFile(dir="/dev/shm") as file:
+        file.truncate(32_000_000)
+        before = resident(psutil.Process())
+        mapped = np.memmap(file.name, np.uint8, "r")
+        assert mapped.sum() == 0  # every page of it has been looked at
+        seen = psutil.Process().memory_info().rss
+        assert seen - resident(psutil.Process()) >= 32_000_000
+        assert resident(psutil.Process()) - before < 16_000_000
+
+
+def test_a_process_that_has_gone_has_no_memory() -> None:
+    process = psutil.Popen([sys.executable, "-c", ""])
+    process.wait()
+    with pytest.raises(psutil.NoSuchProcess):
+        resident(process)

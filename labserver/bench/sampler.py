@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
+import sys
 import threading
 import time
 from contextlib import suppress
@@ -22,6 +24,7 @@ PROBE_PERIOD_S = 0.02
 # Looking for child processes reads every process of the system, so it is done less often.
 CHILDREN_EVERY = 5
 MB = 1e6
+MAPPED = re.compile(rb"^RssShmem:\s+(\d+) kB", re.MULTILINE)
 
 
 class ResourceSampler:
@@ -81,7 +84,7 @@ class ResourceSampler:
             # Children count once they have ended and been waited for.
             used_s = cpu.user + cpu.system + cpu.children_user + cpu.children_system
             row["server_cpu_s"] = round(used_s, 3)
-            row["server_rss_mb"] = round(self._server.memory_info().rss / MB, 2)
+            row["server_rss_mb"] = round(resident(self._server) / MB, 2)
         return row
 
     def _around(self) -> dict[str, float]:
@@ -90,7 +93,7 @@ class ResourceSampler:
         children = 0
         for child in self._server.children(recursive=True):
             with suppress(psutil.NoSuchProcess):
-                children += child.memory_info().rss
+                children += resident(child)
         return {
             "children_rss_mb": round(children / MB, 2),
             "scratch_mb": round(size(self._scratch) / MB, 2),
@@ -139,6 +142,22 @@ class Probe:
                 "status": status,
             }
         )
+
+
+def resident(process: psutil.Process) -> int:
+    """Bytes of a process in memory, without those that it maps of files in memory.
+
+    `size` counts these. Elsewhere than on Linux, where they cannot be told apart, it is all bytes.
+    """
+    resident: int = process.memory_info().rss
+    if sys.platform != "linux":
+        return resident
+    try:
+        status = Path(f"/proc/{process.pid}/status").read_bytes()
+    except (FileNotFoundError, ProcessLookupError) as error:
+        raise psutil.NoSuchProcess(process.pid) from error
+    mapped = MAPPED.search(status)
+    return resident - (int(mapped[1]) * 1024 if mapped else 0)
 
 
 def size(folder: Path) -> int:
