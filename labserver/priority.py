@@ -13,12 +13,13 @@ from contextlib import contextmanager
 
 # A thread that is put off while it holds the interpreter's lock puts the loop off with it. Beside
 # eight processes that keep 2 cores busy at 19, eight threads that write PNGs made a loop late by
-# 17 ms at p99 when they were at 19 too; at 10, 5 and 0 by 4 ms.
-# In the server, with 8 PDFs at once and pdftoppm at 19, seven runs each in turn: by 3.3 to 4.3 ms
-# with them at 13, by 3.9 to 4.7 at 5.
-WORKER = 13
-# What a worker starts, pdftoppm, never holds that lock. With eight of them on 2 cores the loop was
-# late at p99 by 10 ms with those at 5, by 6 at 10 and by 4 at 19, which is the kernel's tick.
+# 17 ms at p99 when they were at 19 too; at 10, 5 and 0 by 4 ms. In the server with 8 PDFs at once,
+# in threads, and pdftoppm at 19: by 4.8 ms with the rest of a worker at 5, 5.2 to 5.8 at 13, 5.7 to
+# 6.0 at 0, in two to four runs each in turn.
+WORKER = 5
+# What never holds that lock: pdftoppm, and a process of its own that converts. With eight pdftoppm
+# on 2 cores the loop was late at p99 by 10 ms with those at 5, by 6 at 10 and by 4 at 19, which is
+# the kernel's tick.
 LOWEST = 19
 
 # The kernel takes a core from a running thread for a waking one when that asks for a shorter slice,
@@ -46,6 +47,16 @@ def hastened() -> Iterator[None]:
         yield
     finally:
         _ask_for_slice(USUAL)
+
+
+def give_way() -> None:
+    """Let this process and those that it starts run where no other wants to."""
+    if sys.platform == "win32":
+        import psutil  # here: no other system needs it
+
+        psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
+    else:
+        os.nice(LOWEST)
 
 
 def _ask_for_slice(slice_ns: int) -> None:

@@ -26,6 +26,7 @@ from mutations import mutant
 from labserver.bench.launch import launch
 from labserver.errors import InvalidJob, StartupError, Stopped
 from labserver.jobs.stop import NS_PER_S, StopToken
+from labserver.priority import LOWEST
 from labserver.server.lab import Lab
 from labserver.settings import Engine, Settings
 from labserver.work.pdf import scratch
@@ -284,6 +285,18 @@ def test_the_scripts_give_poppler_the_libraries_it_had(
         assert (done.stdout, done.stderr) == (f"{after} -r a b\n", "")
     scratch.remove_own()
     assert not folder.exists()
+
+
+def test_the_scripts_run_poppler_at_the_lowest_priority(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("pdftoppm", "pdfinfo"):
+        (tmp_path / name).write_text("#!/bin/sh\nnice\n", "utf-8")
+        (tmp_path / name).chmod(0o700)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    folder = bounded_poppler(LIMITS)
+    assert folder is not None
+    assert subprocess.check_output(folder / "pdftoppm", text=True) == f"{LOWEST}\n"
 
 
 @linux_only

@@ -115,6 +115,9 @@ def test_a_raster_cut_off_by_a_full_disk_is_an_error(tmp_path: Path) -> None:
     ppm.write_bytes(b"P6\n100 100\n255\n" + bytes(100))
     with pytest.raises(ValueError, match="not complete"):
         Ppm.open(ppm)
+    assert not Ppm.is_whole(ppm)
+    ppm.write_bytes(b"P6\n100 100\n255\n" + bytes(30_000))
+    assert Ppm.is_whole(ppm)
     ppm.write_bytes(b"GIF89a")
     with pytest.raises(ValueError, match="not a binary"):
         Ppm.open(ppm)

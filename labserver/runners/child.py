@@ -32,7 +32,7 @@ Message = tuple[Kind, Any]
 
 def main() -> None:
     """Prepare, then work until standard input ends, which ends the process."""
-    _give_way()
+    priority.give_way()
     answers = _take_stdout()
     messages: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(messages,), daemon=True).start()
@@ -94,16 +94,6 @@ def _take_stdout() -> IO[bytes]:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     return answers
-
-
-def _give_way() -> None:
-    """Run at the lowest priority, so that the server's loop goes first."""
-    if sys.platform == "win32":
-        import psutil
-
-        psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
-    else:
-        os.nice(priority.LOWEST)
 
 
 def end_group() -> NoReturn:

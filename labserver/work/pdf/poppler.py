@@ -7,14 +7,12 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 import psutil
 from pdf2image import convert_from_path
 from pdf2image.exceptions import PDFPopplerTimeoutError
 
-from labserver import priority
 from labserver.errors import Stopped
 from labserver.jobs.stop import StopToken
 from labserver.work.pdf.document import Document
@@ -46,8 +44,7 @@ def rasterise(
     Raises Stopped when nobody waits any more: pdftoppm is then killed where it stands. Raises
     RuntimeError when pdftoppm did not give a page.
     """
-    lowest = partial(priority.lower_thread, priority.LOWEST)
-    with ThreadPoolExecutor(1, "pdftoppm", initializer=lowest) as beside:
+    with ThreadPoolExecutor(1, "pdftoppm") as beside:
         copy = None
         if turn == "pixels":
             copy = beside.submit(lying, document, scratch, stop, poppler_path).result()
@@ -82,14 +79,14 @@ def _images(
 
 
 def _finished(call: Future[None], folder: Path) -> Iterator[Path]:
-    """The files of a call in order, each when it is whole: when there is a next one, or no call.
+    """The files of a call in order, each as soon as it is whole, and all when the call has ended.
 
     Each is to be gone before the next one is asked for.
     """
     while True:
         ended = bool(wait([call], LOOK_EVERY_S).done)
         files = sorted(file for file in folder.iterdir() if file.suffix == ".ppm")
-        yield from files if ended else files[:-1]
+        yield from (file for file in files if ended or Ppm.is_whole(file))
         if ended:
             call.result()
             return

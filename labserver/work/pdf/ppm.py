@@ -39,6 +39,15 @@ class Ppm:
             raise ValueError(f"{path.name} is not complete: the disk may be full")
         return cls(path, (width, height), found.end())
 
+    @classmethod
+    def is_whole(cls, path: Path) -> bool:
+        """Whether it has been written to its end."""
+        try:
+            cls.open(path)
+        except ValueError:
+            return False
+        return True
+
     def pixels(self) -> NDArray[np.uint8]:
         """The page as a whole, (height, width, 3), mapped from the file."""
         width, height = self.size

@@ -17,6 +17,7 @@ from pathlib import Path
 import psutil
 
 from labserver.errors import StartupError
+from labserver.priority import LOWEST
 from labserver.work.pdf import lying
 from labserver.work.pdf.limits import Limits
 from labserver.work.pdf.scratch import program_folder
@@ -98,7 +99,7 @@ def _write_script(script: Path, first: str, command: Sequence[str]) -> None:
     # What the program complains of is dropped: pdf2image would keep all of it in memory, megabytes
     # of it for some documents, and not look at it.
     script.write_text(
-        f'#!/bin/sh\n{first}exec {shlex.join(command)} "$@" 2>/dev/null\n',
+        f'#!/bin/sh\n{first}exec nice -n {LOWEST} {shlex.join(command)} "$@" 2>/dev/null\n',
         encoding="utf-8",
     )
     script.chmod(0o700)
