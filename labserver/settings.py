@@ -96,8 +96,8 @@ class Settings(BaseSettings):
     runner: Runner = _flag(
         "auto",
         "Where the work runs: in the worker threads, or each job in a process that is killed when "
-        "it must stop. auto: in processes with --engine pdfium, else in threads. dask: on a Dask "
-        "cluster; message jobs, which only sleep, stay in threads. inline: on the event loop, "
+        "it must stop. auto: PDFs are converted in processes, with --gallery in threads; what only "
+        "sleeps is in threads. dask: PDFs on a Dask cluster. inline: on the event loop, "
         "which then does nothing else until the job ends: the wrong way, to be measured.",
     )
     dask_scheduler: Scheduler | None = _flag(
@@ -198,7 +198,7 @@ class Settings(BaseSettings):
     def runs_in(self) -> Literal["thread", "process", "dask", "inline"]:
         """The runner that is meant, `auto` resolved; it is also what a dump says."""
         if self.runner == "auto":
-            return "process" if self.engine == "pdfium" else "thread"
+            return "thread" if self.engine == "sleep" or self.gallery else "process"
         return self.runner
 
     @classmethod

@@ -71,13 +71,15 @@ def test_args_give_the_same_settings_again(tmp_path: Path) -> None:
     assert Settings().args() == []
 
 
-def test_pdfium_runs_in_processes_and_the_rest_in_threads() -> None:
-    assert Settings().runs_in == "thread"
+def test_pdfs_are_converted_in_processes_and_the_rest_is_in_threads() -> None:
+    assert Settings().runs_in == "process"
     assert Settings(engine="pdfium").runs_in == "process"
+    assert Settings(gallery=True).runs_in == "thread"
+    assert Settings(engine="sleep").runs_in == "thread"
     assert Settings(engine="sleep", runner="process").runs_in == "process"
 
 
-@pytest.mark.parametrize(("engine", "runner"), [("pdfium", "process"), ("poppler", "thread")])
+@pytest.mark.parametrize(("engine", "runner"), [("pdfium", "process"), ("sleep", "thread")])
 def test_a_run_records_the_runner_that_ran(engine: str, runner: str) -> None:
     assert Settings(engine=engine).model_dump(mode="json")["runner"] == runner
 
