@@ -11,6 +11,7 @@ from fake_run import fake_run
 
 from labserver import __version__
 from labserver.bench.sweep import FULL, QUICK, Plan, plan_of
+from labserver.cli import main
 from labserver.errors import StartupError
 from labserver.settings import Settings
 
@@ -40,27 +41,39 @@ def test_every_setting_is_a_flag(command: str) -> None:
         (["--pdf-workers", "0"], "--pdf-workers"),
         (["--sample", "no-such.pdf"], "no-such.pdf is not there"),
         (["serve", "--nonsense"], "No such option: --nonsense"),
-        (["sweep", "--quick", "--full"], "name one of them"),
-        (["sweep", "--concurrency", "x"], "not like 1-16"),
-        (["sweep", "--rate", "x"], "not like 0.5,0.8"),
-        (["sweep", "--rate", "1", "--quick"], "a plan of its own"),
-        (["load"], "one of --rate R"),
-        (["load", "--burst", "1", "--timeout", "0"], "above 0 s"),
-        (["load", "--burst", "1", "--url", "http://127.0.0.1:1"], "no labserver answers there"),
-        (
-            ["load", "--burst", "1", "--url", "http://127.0.0.1:1", "--pdf-workers", "8"],
-            "--pdf-workers cannot change it",
-        ),
-        (["plot", "no-such-run"], "not a finished run"),
-        (["predict", "no-such-run"], "not a finished run"),
-        (["predict", "no-such-run", "--out", "a.txt"], "written as .png or as .csv"),
     ],
 )
-def test_a_mistake_is_one_line_with_status_2(arguments: list[str], said: str) -> None:
+def test_a_server_that_cannot_start_says_why_in_one_line(arguments: list[str], said: str) -> None:
     ended = labserver(*arguments)
     assert ended.returncode == 2
     assert said in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("sweep --quick --full", "name one of them"),
+        ("sweep --concurrency x", "not like 1-16"),
+        ("sweep --rate x", "not like 0.5,0.8"),
+        ("sweep --rate 1 --quick", "a plan of its own"),
+        ("load", "one of --rate R"),
+        ("load --burst 1 --timeout 0", "above 0 s"),
+        ("load --burst 1 --url http://127.0.0.1:1", "no labserver answers there"),
+        ("load --burst 1 --url http://127.0.0.1:1 --pdf-workers 8", "--pdf-workers cannot change"),
+        ("plot no-such-run", "not a finished run"),
+        ("predict no-such-run", "not a finished run"),
+        ("predict no-such-run --out a.txt", "written as .png or as .csv"),
+    ],
+)
+def test_a_mistake_is_one_line_with_status_2(
+    arguments: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["labserver", *arguments.split()])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
 
 
 def test_a_forecast_is_printed_and_written(tmp_path: Path) -> None:
