@@ -4,13 +4,14 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from fake_run import House, fake_run
 
 from labserver.bench.cells import calibrate, cell_of, throughputs
 from labserver.bench.health import health
 from labserver.bench.records import Cell, Request, RunInfo
-from labserver.bench.report import Report, joined, summary
+from labserver.bench.report import Report, _reply_note, joined, summary
 from labserver.bench.store import Run, read_run, write_run
 
 
@@ -182,3 +183,12 @@ def test_html_shows_the_table_and_escapes_names(tmp_path: Path) -> None:
 def test_phrases_break_only_between_them() -> None:
     assert joined(["one two", "three", "four"], width=15) == ["one two · three", "four"]
     assert joined(["a" * 30], width=15) == ["a" * 15] * 2
+
+
+def test_a_reply_has_the_farthest_tail_that_there_are_samples_for() -> None:
+    def told(jobs: int) -> str:
+        return _reply_note(pd.Series(np.linspace(1, 2, jobs)))
+
+    assert "median 1.5 ms, p99 2.0 [" in told(300)
+    assert "median 1.5 ms, p95 1.9 [" in told(100)
+    assert told(20).endswith("median 1.5 ms, max 2.0 ms (20 jobs)")

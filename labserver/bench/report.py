@@ -235,8 +235,11 @@ def _livez_note(health: Health) -> str:
 def _reply_note(reply_ms: pd.Series[float]) -> str:
     if reply_ms.empty:
         return "end of work to reply: no completed job in the trace"
+    tails = (("p99", 0.99), ("p95", TAIL))  # the farthest one that there are samples for
+    found = [(name, quantile_if_any(reply_ms, q)) for name, q in tails]
+    tail = next((f"{name} {_bounded(it)} ms, " for name, it in found if it is not None), "")
     return (
-        f"end of work to reply, at the client: median {reply_ms.median():.1f} ms, "
+        f"end of work to reply, at the client: median {reply_ms.median():.1f} ms, {tail}"
         f"max {reply_ms.max():.1f} ms ({len(reply_ms)} jobs)"
     )
 
