@@ -190,5 +190,5 @@ def test_a_reply_has_the_farthest_tail_that_there_are_samples_for() -> None:
         return _reply_note(pd.Series(np.linspace(1, 2, jobs)))
 
     assert "median 1.5 ms, p99 2.0 [" in told(300)
-    assert "median 1.5 ms, p95 1.9 [" in told(100)
+    assert "median 1.5 ms, p95 2.0 [" in told(100)
     assert told(20).endswith("median 1.5 ms, max 2.0 ms (20 jobs)")
