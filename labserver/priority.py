@@ -14,8 +14,8 @@ from contextlib import contextmanager
 # A thread that is put off while it holds the interpreter's lock puts the loop off with it. Beside
 # eight processes that keep 2 cores busy at 19, eight threads that write PNGs made a loop late by
 # 17 ms at p99 when they were at 19 too; at 10, 5 and 0 by 4 ms. In the server with 8 PDFs at once,
-# in threads, and pdftoppm at 19: by 4.8 ms with the rest of a worker at 5, 5.2 to 5.8 at 13, 5.7 to
-# 6.0 at 0, in two to four runs each in turn.
+# in threads, and pdftoppm at 19: by 4.8 to 6.1 ms with the rest of a worker at 5, 5.2 to 5.8 at 13,
+# 5.7 to 6.0 at 0, in three to six runs each.
 WORKER = 5
 # What never holds that lock: pdftoppm, and a process of its own that converts. With eight pdftoppm
 # on 2 cores the loop was late at p99 by 10 ms with those at 5, by 6 at 10 and by 4 at 19, which is
