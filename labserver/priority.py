@@ -14,7 +14,7 @@ from contextlib import contextmanager
 # A thread that is put off while it holds the interpreter's lock puts the loop off with it. Beside
 # eight processes that keep 2 cores busy at 19, eight threads that write PNGs made a loop late by
 # 17 ms at p99 when they were at 19 too; at 10, 5 and 0 by 4 ms. In the server with 8 PDFs at once,
-# in threads, and pdftoppm at 19: by 4.8 to 6.1 ms with the rest of a worker at 5, 5.2 to 5.8 at 13,
+# in threads, and pdftoppm at 19: by 4.8 to 6.1 ms with the rest of a worker at 5, 5.1 to 5.8 at 13,
 # 5.7 to 6.0 at 0, in three to six runs each.
 WORKER = 5
 # What never holds that lock: pdftoppm, and a process of its own that converts. With eight pdftoppm
