@@ -16,8 +16,8 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from labserver.bench.cells import Calibration, calibrate, cell_of, throughputs
-from labserver.bench.report import summary
 from labserver.bench.store import Run, read_runs
+from labserver.bench.summary import summary
 from labserver.bench.timeline import jobs_of
 from labserver.errors import RunFormatError
 from labserver.plots import (

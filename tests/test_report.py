@@ -11,8 +11,10 @@ from fake_run import House, fake_run
 from labserver.bench.cells import calibrate, cell_of, throughputs
 from labserver.bench.health import health
 from labserver.bench.records import Cell, Request, RunInfo
-from labserver.bench.report import Report, _reply_note, joined, summary
+from labserver.bench.report import Report, _reply_note
 from labserver.bench.store import Run, read_run, write_run
+from labserver.bench.summary import summary
+from labserver.bench.wording import joined
 
 
 def request(cell: str, phase: str, times_s: tuple[float, float, float], **more: object) -> Request:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from labserver.bench.model import Model
-from labserver.bench.report import joined, numbers, wrapped
 from labserver.bench.stats import mean_interval
 from labserver.bench.store import Run
+from labserver.bench.wording import joined, numbers, wrapped
 from labserver.theory.distributions import Empirical
 from labserver.theory.sharing import Cores
 

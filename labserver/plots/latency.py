@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from labserver.bench.cells import Calibration, calibrate, is_burst
-from labserver.bench.report import summary
 from labserver.bench.store import Run
+from labserver.bench.summary import summary
 from labserver.plots.style import (
     INK,
     MODEL,

@@ -20,8 +20,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 from PIL import Image
 
-from labserver.bench.report import joined, provenance, provenance_of
+from labserver.bench.provenance import provenance, provenance_of
 from labserver.bench.store import Run
+from labserver.bench.wording import joined
 
 SIZE_IN = (7.2, 4.6)
 FILE_DPI = 150

@@ -7,8 +7,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from labserver.bench.report import summary
 from labserver.bench.store import Run
+from labserver.bench.summary import summary
 from labserver.plots.style import OVERHEAD, WAIT, WORK, canvas, entitle, figure_of, say
 
 PARTS = {"process_ms": WORK, "queue_ms": WAIT, "overhead_ms": OVERHEAD}
