@@ -13,7 +13,15 @@ import pytest
 from fake_rates import fake_rates
 from fake_run import fake_run
 
-from labserver.bench.forecasts import COLUMNS, SETTLING, Forecasts, Pool, forecasts, settled
+from labserver.bench.forecasts import (
+    COLUMNS,
+    SETTLING,
+    Forecasts,
+    Pool,
+    _errors,
+    forecasts,
+    settled,
+)
 from labserver.bench.report import Report
 from labserver.bench.store import Run
 from labserver.theory.queues import mdc_wait, mmc_wait, mmck
@@ -86,6 +94,11 @@ def test_one_repeat_has_no_interval_to_be_inside_of(tmp_path: Path) -> None:
     table = of(fake_rates(tmp_path, (0.5,), repeats=1, jobs=300)).table
     assert table["low"].isna().all()
     assert not table["inside"].any()
+
+
+def test_hardly_off_is_not_off_by_minus_nothing() -> None:
+    off = pd.Series([-0.001, -0.0004, -0.02])
+    assert _errors(off, pd.Series([False, True, True])) == ["+0%", "+0.0 points", "-2.0 points"]
 
 
 def test_it_stands_in_the_report_and_in_a_file(full: Run, tmp_path: Path) -> None:

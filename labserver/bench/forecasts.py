@@ -257,6 +257,6 @@ def _judged(
 
 def _errors(errors: pd.Series[float], share: pd.Series[bool]) -> list[str]:
     return [
-        f"{100 * error:+.1f} points" if points else f"{error:+.0%}"
+        f"{100 * error:+z.1f} points" if points else f"{error:+z.0%}"
         for error, points in zip(errors, share, strict=True)
     ]

@@ -30,7 +30,7 @@ class Backtest:
         return self.table["docs_per_s"] / self.table["measured_per_s"] - 1
 
     def __str__(self) -> str:
-        return ", ".join(f"{error:+.1%} at N = {n}" for n, error in self.error.items())
+        return ", ".join(f"{error:+z.1%} at N = {n}" for n, error in self.error.items())
 
 
 @dataclass(frozen=True, repr=False, eq=False)

@@ -78,6 +78,6 @@ def _title(points: pd.DataFrame) -> str:
     worst = float(off.iloc[int(np.argmax(off.abs()))])
     near = int((off.abs() <= BANDS[1][0]).sum())
     if len(points) == 1:
-        return f"The forecast is {100 * worst:+.0f} % off what was measured"
+        return f"The forecast is {100 * worst:+z.0f} % off what was measured"
     of = f"{near} of {len(points)} forecasts are within 10 % of what was measured"
-    return f"{of}, the worst is {100 * worst:+.0f} % off"
+    return f"{of}, the worst is {100 * worst:+z.0f} % off"
