@@ -201,6 +201,11 @@ class Settings(BaseSettings):
             return "thread" if self.engine == "sleep" or self.gallery else "process"
         return self.runner
 
+    @property
+    def message_runs_in(self) -> Literal["thread", "process", "dask", "inline"]:
+        """The runner of the `message` jobs, which only sleep: threads, unless one was asked for."""
+        return "thread" if self.runner == "auto" else self.runner
+
     @classmethod
     def of(cls, **flags: Any) -> Self:
         """Settings from flags given by name. Raises StartupError, naming what is wrong."""

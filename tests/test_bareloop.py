@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from labserver.bench.bareloop import BareLoop
+from labserver.bench.host import own_host
 from labserver.bench.launch import launch
 from labserver.bench.load import Burst
 from labserver.bench.predict import can_backtest
@@ -74,7 +75,8 @@ def test_interrupted_it_leaves_no_process_and_no_scratch(tmp_path: Path) -> None
     processes: list[psutil.Process] = []
 
     async def interrupted() -> None:
-        loop = BareLoop(tmp_path, Settings(pdf_workers=2), PLAN, {})
+        settings = Settings(pdf_workers=2)
+        loop = BareLoop(tmp_path, own_host(settings), settings, PLAN, {})
         async with loop.running():
             converting = asyncio.create_task(loop.cell(Burst(4), {}, 1, "measured"))
             while not any(map(converts, psutil.Process().children())):  # noqa: ASYNC110 - others do

@@ -59,6 +59,10 @@ def test_a_server_that_cannot_start_says_why_in_one_line(arguments: list[str], s
         ("sweep --rate 1 --quick", "a plan of its own"),
         ("load", "one of --rate R"),
         ("load --burst 1 --timeout 0", "above 0 s"),
+        ("sweep --pdf no-such.pdf", "no-such.pdf cannot be read"),
+        ("sweep --pdf no-such.pdf --versus loop", "no-such.pdf cannot be read"),
+        ("load --burst 1 --pdf no-such.pdf", "no-such.pdf cannot be read"),
+        ("load --burst 1 --url http://127.0.0.1:1 --pdf data/page.pdf", "--pdf cannot change it"),
         ("load --burst 1 --url http://127.0.0.1:1", "no labserver answers there"),
         ("load --burst 1 --url http://127.0.0.1:1 --pdf-workers 8", "--pdf-workers cannot change"),
         ("plot no-such-run", "not a finished run"),
@@ -67,13 +71,19 @@ def test_a_server_that_cannot_start_says_why_in_one_line(arguments: list[str], s
     ],
 )
 def test_a_mistake_is_one_line_with_status_2(
-    arguments: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    arguments: str,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["labserver", *arguments.split()])
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 2
     assert said in capsys.readouterr().err
+    assert not list(tmp_path.iterdir()), "a mistake leaves nothing behind"
 
 
 def test_a_forecast_is_printed_and_written(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from labserver.bench.host import own_host
 from labserver.errors import StartupError
 from labserver.settings import Settings
 
@@ -77,11 +78,18 @@ def test_pdfs_are_converted_in_processes_and_the_rest_is_in_threads() -> None:
     assert Settings(gallery=True).runs_in == "thread"
     assert Settings(engine="sleep").runs_in == "thread"
     assert Settings(engine="sleep", runner="process").runs_in == "process"
+    assert Settings().message_runs_in == "thread"
+    assert Settings(runner="process").message_runs_in == "process"
 
 
 @pytest.mark.parametrize(("engine", "runner"), [("pdfium", "process"), ("sleep", "thread")])
 def test_a_run_records_the_runner_that_ran(engine: str, runner: str) -> None:
-    assert Settings(engine=engine).model_dump(mode="json")["runner"] == runner
+    assert own_host(Settings(engine=engine)).server["runner"] == runner
+
+
+@pytest.mark.parametrize(("asked", "runner"), [("auto", "thread"), ("inline", "inline")])
+def test_of_messages_it_is_theirs(asked: str, runner: str) -> None:
+    assert own_host(Settings(runner=asked), "message").server["runner"] == runner
 
 
 def test_pdfium_in_threads_is_refused_with_the_remedy() -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from labserver.bench.client import Attempt
-from labserver.bench.host import own_host
+from labserver.bench.host import Host
 from labserver.bench.launch import ServerProcess, launch
 from labserver.bench.recording import Keep, Recording, short_collections
 from labserver.bench.records import Phase, Request
@@ -37,11 +37,9 @@ class BareLoop(Recording):
     """
 
     def __init__(
-        self, folder: Path, settings: Settings, plan: Plan, client: dict[str, Any]
+        self, folder: Path, host: Host, settings: Settings, plan: Plan, client: dict[str, Any]
     ) -> None:
-        super().__init__(
-            folder, own_host(settings), kind="sweep", mode=plan.mode, seed=plan.seed, client=client
-        )
+        super().__init__(folder, host, kind="sweep", mode=plan.mode, seed=plan.seed, client=client)
         self._settings = settings
         self._numbers = itertools.count()
         self._waiting: dict[str, Future[dict[str, Any]]] = {}

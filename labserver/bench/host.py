@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from labserver.bench.records import JobType
+from labserver.errors import StartupError
 from labserver.settings import Settings
 
 # What a setting says of the place where the server ran, and not of how it ran.
@@ -35,11 +36,21 @@ class Host:
 
 
 def own_host(settings: Settings, job: JobType = "pdf2image") -> Host:
-    """A server that is started with these settings."""
+    """A server that is started with these settings.
+
+    Raises StartupError when its document cannot be read.
+    """
     server = settings.model_dump(mode="json", exclude=PLACES | SECRETS)
+    if job == "message":
+        server["runner"] = settings.message_runs_in
     if job == "message" or settings.engine == "sleep":
         return Host(server, _no_document(job), simulated=True)
-    content = settings.sample.read_bytes()
+    try:
+        content = settings.sample.read_bytes()
+    except OSError as error:
+        raise StartupError(
+            f"{settings.sample} cannot be read ({error.strerror}): name a PDF that can"
+        ) from error
     document = {
         "name": settings.sample.name,
         "bytes": len(content),

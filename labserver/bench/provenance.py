@@ -56,4 +56,6 @@ def _served_by(run: Run) -> str:
         return f"by {path}, {server['dpi']} dpi"
     if not server["engine"]:
         return "a server that ran already"
+    if pool_of(run) == "message":
+        return f"{server['runner']} runner"
     return f"{server['engine']}, {server['runner']} runner, {server['dpi']} dpi"

@@ -89,15 +89,16 @@ async def sweep(
 
     What theory says of a sweep of rates on simulated work stands beside it, in forecasts.csv.
     `progress` shows a bar where there is a terminal. Interrupted, it saves what it has and marks it
-    INVALID. Raises LaunchError when the server does not start, StartupError when `folder` holds a
-    run already.
+    INVALID. Raises LaunchError when the server does not start, StartupError when the document
+    cannot be read or `folder` holds a run already.
     """
     settings = to_be_measured(settings or Settings())
-    folder = new_folder(folder, "sweep")
     load, job = ("open loop", plan.job) if isinstance(plan, RatePlan) else ("burst", "pdf2image")
+    host = own_host(settings, job)
+    folder = new_folder(folder, "sweep")
     recording = Recording(
         folder,
-        own_host(settings, job),
+        host,
         kind="sweep",
         mode=plan.mode,
         seed=plan.seed,

@@ -58,7 +58,7 @@ async def run_trial(
     `target` is the URL of a server that runs, or the settings of one to be started. Of the former
     neither trace nor CPU is known, and `token` is what it was started with. Interrupted, what was
     measured is saved, marked INVALID. Raises LaunchError when a server does not start, StartupError
-    when there is none at the URL or `folder` holds a run already.
+    when there is none at the URL, the document cannot be read or `folder` holds a run already.
     """
     if isinstance(target, str):
         stats = await _look(target, token)
@@ -71,8 +71,9 @@ async def run_trial(
             recording.save()
     else:
         settings = to_be_measured(target or Settings())
+        host = own_host(settings, trial.job)
         folder = new_folder(folder, "load")
-        recording = _recording(trial, folder, own_host(settings, trial.job))
+        recording = _recording(trial, folder, host)
         async with on_own_server(recording, settings, folder) as server:
             if meanwhile is not None:
                 recording.client["meanwhile"] = meanwhile.__name__

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from labserver.bench.bareloop import BareLoop
 from labserver.bench.compare import Comparison
-from labserver.bench.host import PLACES, own_host, to_be_measured
+from labserver.bench.host import PLACES, Host, own_host, to_be_measured
 from labserver.bench.load import Burst
 from labserver.bench.ownserver import new_folder, on_own_server
 from labserver.bench.progress import bar
@@ -81,9 +81,11 @@ async def versus(
     Raises what `sweep` raises.
     """
     names = (ours.name, theirs.name if theirs.name != ours.name else f"{theirs.name}-2")
+    hosts = [own_host(to_be_measured(one.settings)) for one in (ours, theirs)]
     folders = [new_folder(folder / name, "versus") for name in names]
     recordings = [
-        _recording(path, one, plan) for path, one in zip(folders, (ours, theirs), strict=True)
+        _recording(path, host, one, plan)
+        for path, host, one in zip(folders, hosts, (ours, theirs), strict=True)
     ]
     async with AsyncExitStack() as stack:
         for recording, one, path in zip(recordings, (ours, theirs), folders, strict=True):
@@ -109,13 +111,13 @@ async def _alternate(plan: Plan, recordings: list[Recording], progress: bool) ->
                 await recording.cell(Burst(n), PDF_JOB, repeat, "measured", done.update)
 
 
-def _recording(folder: Path, one: Contender, plan: Plan) -> Recording:
+def _recording(folder: Path, host: Host, one: Contender, plan: Plan) -> Recording:
     client = {"load": "burst", "job": "pdf2image", "path": one.path, **asdict(plan)}
     if one.path == LOOP:
-        return BareLoop(folder, one.settings, plan, client)
+        return BareLoop(folder, host, one.settings, plan, client)
     return Recording(
         folder,
-        own_host(to_be_measured(one.settings), "pdf2image"),
+        host,
         kind="sweep",
         mode=plan.mode,
         seed=plan.seed,

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from labserver.bench.rates import RatePlan
     from labserver.bench.sweep import Plan
 
+OtherPdf = Annotated[
+    Path | None, typer.Option("--pdf", help="The PDF to convert, in place of the sample.")
+]
+
 
 @app.command()
 @with_settings
@@ -41,9 +45,7 @@ def sweep(
         Arrivals, typer.Option(help="With --rate: a Poisson process, or one each 1/rate.")
     ] = "poisson",
     seed: Annotated[int, typer.Option(help="Seed of the order in which they are run.")] = 0,
-    pdf: Annotated[
-        Path | None, typer.Option(help="The PDF to convert, in place of the sample.")
-    ] = None,
+    pdf: OtherPdf = None,
     versus: Annotated[
         str | None,
         typer.Option(
@@ -62,8 +64,7 @@ def sweep(
     from labserver.bench.sweep import plan_of
     from labserver.bench.sweep import sweep as measure
 
-    if pdf is not None:
-        settings = settings.model_copy(update={"sample": pdf})
+    settings = _converting(pdf, settings)
     plan: Plan | RatePlan
     if rate is None:
         plan = plan_of(quick=quick, full=full, concurrency=concurrency, repeats=repeats, seed=seed)
@@ -114,6 +115,7 @@ def load(
         float, typer.Option(help="Of clients: seconds from an answer to the next request.")
     ] = 0.0,
     job: Annotated[JobType, typer.Option(help="What is asked for.")] = "pdf2image",
+    pdf: OtherPdf = None,
     timeout: Annotated[
         float | None, typer.Option(help="Seconds after which a client disconnects.")
     ] = None,
@@ -149,9 +151,14 @@ def load(
     )  # fmt: skip
     patience = patience_of(timeout, retry, retries, backoff, obey_retry_after=retry_after)
     trial = Trial(shape, job, patience, seed)
-    run = asyncio.run(run_trial(trial, _target(url, settings), out, token=_token(settings)))
+    target = _target(url, _converting(pdf, settings))
+    run = asyncio.run(run_trial(trial, target, out, token=_token(settings)))
     print(Report(run))
     draw(run.path)
+
+
+def _converting(pdf: Path | None, settings: Settings) -> Settings:
+    return settings if pdf is None else settings.model_copy(update={"sample": pdf})
 
 
 def _target(url: str | None, settings: Settings) -> Settings | str:
@@ -159,7 +166,8 @@ def _target(url: str | None, settings: Settings) -> Settings | str:
     if url is None:
         return settings
     if useless := sorted(settings.model_fields_set - {"token"}):
-        flags = ", ".join("--" + name.replace("_", "-") for name in useless)
+        names = ["pdf" if name == "sample" else name for name in useless]
+        flags = ", ".join("--" + name.replace("_", "-") for name in names)
         raise StartupError(f"--url names a server that runs already: {flags} cannot change it")
     return url
 

@@ -249,9 +249,8 @@ class Lab:
         )
 
     def _runner(self, name: str, workers: int) -> Runner:
-        if name == "message" and self.settings.runner == "auto":
-            return ThreadRunner()  # it only sleeps
-        match self.settings.runs_in:
+        settings = self.settings
+        match settings.runs_in if name == "pdf" else settings.message_runs_in:
             case "process":
                 return ProcessRunner(workers, self._preparation if name == "pdf" else nothing)
             case "inline":
