@@ -149,6 +149,6 @@ def test_nothing_is_lost_and_nothing_grows(engine: str, data: Path, tmp_path: Pa
     print(watch)
     assert not watch.unbalanced
     assert {"completed", "rejected", "killed", "abandoned"} <= set(+watch.outcomes)
-    third = len(watch.memory_mb) // 3
-    assert max(watch.memory_mb[-third:]) < 1.1 * max(watch.memory_mb[:third])
+    third = len(watch.memory_mb) // 3  # the first may still meet what takes memory once
+    assert max(watch.memory_mb[-third:]) < 1.1 * max(watch.memory_mb[third:-third])
     assert len(list((tmp_path / "out" / "pdf2image").iterdir())) == KEEP_JOBS

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import io
 import os
-import uuid
 import zipfile
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -323,13 +322,16 @@ def test_what_a_killed_server_left_is_removed_when_it_is_old(tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == [new]
 
 
+NO_JOB = "7d1f0c52-9f3a-4c1e-8b57-2f6d9f0a4e11"  # an id like ours
+
+
 @pytest.mark.parametrize(
     ("path", "status"),
     [
-        (f"/jobs/{uuid.uuid4()}/pages/1.png", 404),
-        (f"/jobs/{uuid.uuid4()}/pages.zip", 404),
-        (f"/jobs/{uuid.uuid4()}/pages/0.png", 422),
-        (f"/jobs/{uuid.uuid4()}/pages/x.png", 422),
+        (f"/jobs/{NO_JOB}/pages/1.png", 404),
+        (f"/jobs/{NO_JOB}/pages.zip", 404),
+        (f"/jobs/{NO_JOB}/pages/0.png", 422),
+        (f"/jobs/{NO_JOB}/pages/x.png", 422),
         ("/jobs/../pages/1.png", 404),
         ("/jobs/%2e%2e/pages.zip", 422),
         ("/jobs/..%2f..%2fetc/pages.zip", 404),
