@@ -22,13 +22,16 @@ LOOKS = {
 }
 
 
-def parity(runs: Sequence[Run], ax: Axes | None = None) -> Figure:
+def parity(
+    runs: Sequence[Run], ax: Axes | None = None, points: pd.DataFrame | None = None
+) -> Figure:
     """A point a forecast, from `parity_points`: on the line it came true, below it fell short.
 
-    The bars are the forecasts' own 95 %, and the bands 10 % and 25 % off.
+    The bars are the forecasts' own 95 %, and the bands 10 % and 25 % off. `points` are those of
+    `runs`, where they have been made already.
     """
     with canvas(runs, ax) as axes:
-        points = parity_points(runs)
+        points = parity_points(runs) if points is None else points
         if len(points):
             _draw(axes, points, sum(run.info.simulated for run in runs))
         else:
