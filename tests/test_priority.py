@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -14,10 +17,15 @@ from labserver import priority
 def slice_ns() -> int:
     """How long the kernel lets the calling thread run at a time."""
     about = Path(f"/proc/self/task/{threading.get_native_id()}/sched")
-    found = re.search(r"se\.slice\s*:\s*(\d+)", about.read_text()) if about.exists() else None
+    found = in_sched(about.read_text()) if about.exists() else None
     if found is None:
         pytest.skip("this kernel does not tell a thread's slice")
-    return int(found[1])
+    return found
+
+
+def in_sched(about: str) -> int | None:
+    found = re.search(r"se\.slice\s*:\s*(\d+)", about)
+    return int(found[1]) if found else None
 
 
 def test_a_hastened_thread_has_a_short_slice_and_a_thread_it_starts_the_usual_one() -> None:
@@ -39,3 +47,32 @@ def test_a_hastened_thread_has_a_short_slice_and_a_thread_it_starts_the_usual_on
         pytest.skip("this kernel knows no slice of a thread's own, or does not let it be set")
     assert slices == [priority.SLICE_NS, usual, usual]
     assert slice_ns() == usual
+
+
+GIVES_WAY = """
+import subprocess, sys
+from labserver import priority
+
+priority.give_way()
+subprocess.run([sys.executable, "-c", sys.argv[1]], check=True)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="priority has another name there")
+def test_what_gives_way_is_last_and_so_is_what_it_starts() -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", GIVES_WAY, "print(__import__('os').getpriority(0, 0))"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert int(told.stdout) == priority.LOWEST > os.getpriority(os.PRIO_PROCESS, 0)
+
+
+def test_what_gives_way_has_a_long_slice_and_so_has_what_it_starts() -> None:
+    usual = slice_ns()
+    told = subprocess.run(
+        [sys.executable, "-c", GIVES_WAY, "print(open('/proc/self/sched').read())"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    if (found := in_sched(told.stdout)) == usual:
+        pytest.skip("this kernel knows no slice of a thread's own, or does not let it be set")
+    assert found == priority.PATIENT_SLICE_NS
