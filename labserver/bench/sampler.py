@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import re
-import sys
 import threading
 import time
 from contextlib import suppress
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import psutil
 
 from labserver.bench.client import Client
+from labserver.bench.footprint import offspring, resident, size
 from labserver.bench.launch import ServerProcess
 from labserver.bench.records import seconds
 
 SAMPLE_PERIOD_S = 0.05
 PROBE_PERIOD_S = 0.02
-# Looking for child processes reads every process of the system, so it is done less often.
+# Looking at the children costs some ten times as much as at the server, so it is done less often.
 CHILDREN_EVERY = 5
 MB = 1e6
-MAPPED = re.compile(rb"^RssShmem:\s+(\d+) kB", re.MULTILINE)
 
 
 class ResourceSampler:
@@ -60,9 +56,9 @@ class ResourceSampler:
         if self._server is None:
             return 0.0
         used_s = sum(self._server.cpu_times()[:4])  # user, system, and those of ended children
-        for child in self._server.children(recursive=True):
+        for pid in offspring(self._server.pid):
             with suppress(psutil.NoSuchProcess):
-                used_s += sum(child.cpu_times()[:4])
+                used_s += sum(psutil.Process(pid).cpu_times()[:4])
         return float(used_s)
 
     def _run(self) -> None:
@@ -84,16 +80,16 @@ class ResourceSampler:
             # Children count once they have ended and been waited for.
             used_s = cpu.user + cpu.system + cpu.children_user + cpu.children_system
             row["server_cpu_s"] = round(used_s, 3)
-            row["server_rss_mb"] = round(resident(self._server) / MB, 2)
+            row["server_rss_mb"] = round(resident(self._server.pid) / MB, 2)
         return row
 
     def _around(self) -> dict[str, float]:
         if self._server is None or self._scratch is None:
             return {}
         children = 0
-        for child in self._server.children(recursive=True):
+        for pid in offspring(self._server.pid):
             with suppress(psutil.NoSuchProcess):
-                children += resident(child)
+                children += resident(pid)
         return {
             "children_rss_mb": round(children / MB, 2),
             "scratch_mb": round(size(self._scratch) / MB, 2),
@@ -142,29 +138,3 @@ class Probe:
                 "status": status,
             }
         )
-
-
-def resident(process: psutil.Process) -> int:
-    """Bytes of a process in memory, without those that it maps of files in memory.
-
-    `size` counts these. Elsewhere than on Linux, where they cannot be told apart, it is all bytes.
-    """
-    resident: int = process.memory_info().rss
-    if sys.platform != "linux":
-        return resident
-    try:
-        status = Path(f"/proc/{process.pid}/status").read_bytes()
-    except (FileNotFoundError, ProcessLookupError) as error:
-        raise psutil.NoSuchProcess(process.pid) from error
-    mapped = MAPPED.search(status)
-    return resident - (int(mapped[1]) * 1024 if mapped else 0)
-
-
-def size(folder: Path) -> int:
-    """Bytes of all files below `folder`, which come and go while this looks."""
-    size = 0
-    for where, _, files in os.walk(folder):  # a folder that has gone is passed over
-        for name in files:
-            with suppress(FileNotFoundError):
-                size += Path(where, name).stat().st_size
-    return size

@@ -1,17 +1,20 @@
-"""What the sampler sees of a server's memory and of its files, which come and go meanwhile."""
+"""What is seen of a server's memory, its children and its files, which come and go meanwhile."""
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
 
-from labserver.bench.sampler import resident, size
+from labserver.bench.footprint import offspring, resident, size
 
 
 @pytest.fixture
@@ -44,16 +47,42 @@ def test_it_passes_over_what_has_gone(scratch: Path, monkeypatch: pytest.MonkeyP
 def test_a_file_in_memory_is_not_counted_again_by_who_maps_it() -> None:
     with tempfile.NamedTemporaryFile(dir="/dev/shm") as file:
         file.truncate(32_000_000)
-        before = resident(psutil.Process())
+        before = resident(os.getpid())
         mapped = np.memmap(file.name, np.uint8, "r")
         assert mapped.sum() == 0  # every page of it has been looked at
         seen = psutil.Process().memory_info().rss
-        assert seen - resident(psutil.Process()) >= 32_000_000
-        assert resident(psutil.Process()) - before < 16_000_000
+        assert seen - resident(os.getpid()) >= 32_000_000
+        assert resident(os.getpid()) - before < 16_000_000
 
 
 def test_a_process_that_has_gone_has_no_memory() -> None:
     process = psutil.Popen([sys.executable, "-c", ""])
     process.wait()
     with pytest.raises(psutil.NoSuchProcess):
-        resident(process)
+        resident(process.pid)
+    assert offspring(process.pid) == []
+
+
+STARTS_ONE_IN_A_THREAD = """
+import subprocess, sys, threading
+
+def start():
+    subprocess.run([sys.executable, "-c", "print(input(), flush=True)"])
+
+threading.Thread(target=start).start()
+"""
+
+
+def test_children_of_children_are_offspring_whichever_thread_has_started_them() -> None:
+    with psutil.Popen(
+        [sys.executable, "-c", STARTS_ONE_IN_A_THREAD],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        while not process.children():  # its own import of threading takes a moment
+            time.sleep(0.01)
+        seen = set(offspring(os.getpid()))
+        assert {process.pid, process.children()[0].pid} <= seen
+        assert seen == {child.pid for child in psutil.Process().children(recursive=True)}
+        process.communicate(b"end\n")
+    assert process.pid not in offspring(os.getpid())
