@@ -133,6 +133,20 @@ async def running(rig: Rig) -> AsyncIterator[Rig]:
         await asyncio.to_thread(rig.pool.close)
 
 
+def until(condition: Callable[[], object], what: str, within_s: float = 30.0) -> None:
+    """Wait until it holds; for `what` another process does, which raises no event here."""
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.01)
+
+
+def idle(url: str) -> bool:
+    """Whether no job waits or runs at a server."""
+    pools = httpx.get(f"{url}/stats", trust_env=False).json()["pools"].values()
+    return not any(pool["busy"] or pool["waiting"] for pool in pools)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _own_scratch() -> Iterator[None]:
     """Conversions outside of a lab leave their scratch's root, which a lab removes when it ends."""

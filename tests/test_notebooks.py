@@ -6,8 +6,7 @@ import ast
 import asyncio
 import base64
 import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +16,7 @@ import nbformat
 import psutil
 import pytest
 from anyio.from_thread import start_blocking_portal
+from conftest import until
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager, start_new_kernel
 from nbclient import NotebookClient
@@ -204,12 +204,6 @@ from labserver.bench.sweep import Plan, sweep
 from labserver.settings import Settings
 await sweep(Plan((2,), repeats=1), Settings(dpi=300), Path("run"))
 """
-
-
-def until(condition: Callable[[], object], what: str, within_s: float = PATIENCE_S) -> None:
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline, what
 
 
 def ended(process: psutil.Process) -> bool:

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+from conftest import until
 
 from labserver.bench.launch import launch
 from labserver.errors import LaunchError
@@ -74,12 +74,6 @@ def put_in_background(url: str, count: int = 1) -> list[tuple[threading.Thread, 
         thread.start()
         puts.append((thread, statuses))
     return puts
-
-
-def until(condition: object, what: str, within_s: float = 20.0) -> None:
-    deadline = time.monotonic() + within_s
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < deadline, what
 
 
 def children_of(pid: int) -> list[psutil.Process]:

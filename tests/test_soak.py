@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import psutil
 import pytest
+from conftest import idle, until
 from test_hostile import children
 
 from labserver.bench.client import Client
@@ -31,7 +29,6 @@ from labserver.theory.retries import Retry
 SECONDS = float(os.environ.get("SOAK_SECONDS", "6"))
 WARM_UP_S = 4.0
 LOOKS_PER_S = 40
-PATIENCE_S = 20.0
 WORKERS, KEEP_JOBS = 2, 20
 PDF = {"data": "soak", "jobType": "pdf2image"}
 MESSAGE = {"data": "soak", "jobType": "message"}
@@ -113,17 +110,6 @@ async def soak(server: ServerProcess, watch: Watch, seconds: float) -> None:
         await watching
 
 
-def until(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline, what
-
-
-def idle(server: ServerProcess) -> bool:
-    pools = httpx.get(f"{server.url}/stats", trust_env=False).json()["pools"].values()
-    return not any(pool["busy"] or pool["waiting"] for pool in pools)
-
-
 @pytest.mark.timeout(SECONDS + 120)
 @pytest.mark.parametrize("engine", ["poppler", "pdfium"])
 def test_nothing_is_lost_and_nothing_grows(engine: str, data: Path, tmp_path: Path) -> None:
@@ -141,10 +127,10 @@ def test_nothing_is_lost_and_nothing_grows(engine: str, data: Path, tmp_path: Pa
     )
     with launch(settings) as server:
         asyncio.run(soak(server, Watch(server), WARM_UP_S))  # after it, it has all that it needs
-        until(lambda: idle(server), "the first time left work behind")
+        until(lambda: idle(server.url), "the first time left work behind")
         before, watch = holdings(server), Watch(server)
         asyncio.run(soak(server, watch, SECONDS))
-        until(lambda: idle(server), "work went on that nobody waits for")
+        until(lambda: idle(server.url), "work went on that nobody waits for")
         until(lambda: holdings(server).no_more_than(before), f"more than {before}")
     print(watch)
     assert not watch.unbalanced
