@@ -28,11 +28,11 @@ SLICE_NS = 100_000
 USUAL = 0
 # What converts asks for the opposite. Its usual slice is 1.4 ms on 2 cores, but it runs until the
 # tick, every 4 ms: those that wait for their turn are then overdue, and what is overdue goes before
-# what has just waked, whatever slice that asks for. With nearly two ticks none of them is. With 8
-# PDFs at once on 2 cores, in turn, the loop was late by over 3 ms at 0.6 and 0.7 % of the looks
-# with PDFium, in place of 1.9 and 1.2, and at 1.3, 1.7 and 0.8 % with poppler, in place of 2.6, 2.7
-# and 2.8. With 24 ms and poppler /livez took up to 7.9 ms at p99, in place of 4.9 to 5.9: what has
-# slept for a while is then owed more.
+# what has just waked, whatever slice that asks for. With nearly two ticks only those are that have
+# slept and are owed more than a turn. With 8 PDFs at once on 2 cores, in turn, the loop was late by
+# over 3 ms at 0.6 and 0.7 % of the looks with PDFium, in place of 1.9 and 1.2, and at 1.3, 1.7 and
+# 0.8 % with poppler, in place of 2.6, 2.7 and 2.8. With 24 ms and poppler /livez took up to 7.9 ms
+# at p99, in place of 4.9 to 5.9.
 PATIENT_SLICE_NS = 7_900_000
 # sched_setattr, for which neither Python nor the C library has a function; see its manual page.
 SCHED_SETATTR = {"x86_64": 314, "aarch64": 274}
