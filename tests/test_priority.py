@@ -76,3 +76,31 @@ def test_what_gives_way_has_a_long_slice_and_so_has_what_it_starts() -> None:
     if (found := in_sched(told.stdout)) == usual:
         pytest.skip("this kernel knows no slice of a thread's own, or does not let it be set")
     assert found == priority.PATIENT_SLICE_NS
+
+
+class Busy:
+    """The file of a session's priority, which takes none the first `times`."""
+
+    def __init__(self, times: int) -> None:
+        self.times = times
+        self.taken: list[str] = []
+
+    def write_text(self, text: str) -> None:
+        self.times -= 1
+        if self.times >= 0:
+            raise BlockingIOError
+        self.taken.append(text)
+
+
+@pytest.mark.parametrize("refusals", [0, 2, 3])
+def test_a_session_that_cannot_be_lowered_yet_is_a_little_later_and_one_that_cannot_be_says_so(
+    refusals: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = Busy(refusals)
+    monkeypatch.setattr(priority, "AUTOGROUP", file)
+    monkeypatch.setattr(priority, "TRIES", 3)
+    monkeypatch.setattr(priority, "TRY_EVERY_S", 0)
+    priority.lower_session()
+    assert file.taken == ([] if refusals == 3 else [str(priority.LOWEST)])
+    assert bool(caplog.messages) == (refusals == 3)
+    assert not caplog.messages or "sched_autogroup_enabled" in caplog.messages[0]

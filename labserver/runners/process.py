@@ -20,6 +20,7 @@ from typing import IO, Any, Protocol, Self, TypeVar, cast, runtime_checkable
 
 import psutil
 
+from labserver import priority
 from labserver.errors import ProcessDied, Stopped
 from labserver.jobs.job import OnPage
 from labserver.jobs.stop import StopToken
@@ -121,8 +122,9 @@ class ProcessRunner:
 class Child:
     """A process that does one piece of work at a time, for one thread at a time.
 
-    It leads a process group, so an interrupt in the server's terminal passes it by, and what it
-    has started (pdftoppm) is killed with it. It ends by itself when its standard input does.
+    It leads a process group or a session: an interrupt in the server's terminal passes it by, and
+    what it has started (pdftoppm) is killed with it. It ends by itself when its standard input
+    does.
     """
 
     def __init__(self, prepare: Callable[[], None] = nothing) -> None:
@@ -265,6 +267,6 @@ def _clean_up(work: object) -> None:
 def _own_group() -> dict[str, Any]:
     if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-    # Not a session: Linux may share the processor out among sessions first (autogroup), and the
-    # low priority of a child in one of its own would then mean nothing to the server's loop.
+    if priority.own_session_helps():
+        return {"start_new_session": True}  # which is a group, too
     return {"process_group": 0}
