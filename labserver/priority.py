@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import logging
 import os
 import platform
 import struct
@@ -13,8 +12,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-
-log = logging.getLogger(__name__)
 
 # A thread that is put off while it holds the interpreter's lock puts the loop off with it. Beside
 # eight processes that keep 2 cores busy at 19, eight threads that write PNGs made a loop late by
@@ -40,15 +37,13 @@ USUAL = 0
 # at p99, in place of 4.9 to 5.9.
 PATIENT_SLICE_NS = 7_900_000
 # Where this file is, Linux shares the cores out among sessions first (autogroup), and a process
-# gives way to those of its own session only. What converts may then lead a session and lower that
-# as a whole, which is better than to be one of the many in the server's, each owed a little. With
-# 8 PDFs at once on 2 cores, two runs each, in turn with children in the server's session: with
-# PDFium the loop was late by 1.4 and 1.1 ms at p99 in place of 2.7 and 2.8, and /livez took 2.3 and
-# 2.1 in place of 5.1 and 5.3; with poppler the loop was late by 3.0 and 2.1 in place of 3.5 and
-# 3.4, and /livez took 4.1 and 3.4 in place of 4.1 and 3.3.
+# gives way to those of its own session only. What converts has a session whose priority is this:
+# at 5, 10 and 19 the loop was late alike (1.1 to 2.0 ms at p99, poppler and PDFium, 8 at once on 2
+# cores), at 0 by 1.5 to 2.8. At 5 it has a quarter of a core that another session keeps busy.
+SESSION = 5
 AUTOGROUP = Path("/proc/self/autogroup")
 # Without privileges it takes ten a second, of all processes of the machine.
-TRIES, TRY_EVERY_S = 200, 0.05
+TRIES, TRY_EVERY_S = 40, 0.05
 # sched_setattr, for which neither Python nor the C library has a function; see its manual page.
 SCHED_SETATTR = {"x86_64": 314, "aarch64": 274}
 # u32 size, u32 policy (0, the usual one), u64 flags, s32 nice, u32 priority, then u64 runtime,
@@ -81,32 +76,24 @@ def give_way() -> None:
     else:
         os.nice(LOWEST)
         _ask_for_slice(PATIENT_SLICE_NS)
-        if own_session_helps() and os.getsid(0) == os.getpid():
-            lower_session()
 
 
-def own_session_helps() -> bool:
-    """Whether what gives way should lead a session here, so that this can give way as one."""
+def sessions_are_weighed() -> bool:
+    """Whether a session has a priority here, and one who leads it may lower it."""
     return os.access(AUTOGROUP, os.W_OK)
 
 
-def lower_session() -> None:
-    """Let the session that this process leads run where no other session wants to.
+def lower_session() -> bool:
+    """Let the session that this process leads give way to others.
 
-    Waits 10 s at most for the kernel to take it, and logs a warning when it did not.
+    Waits 2 s at most for the kernel to take it; returns whether it did.
     """
     for _ in range(TRIES):
         with suppress(OSError):
-            AUTOGROUP.write_text(str(LOWEST))
-            return
+            AUTOGROUP.write_text(str(SESSION))
+            return True
         time.sleep(TRY_EVERY_S)
-    log.warning(
-        "The session of process %d keeps its usual share of the cores: %s took no lower one in "
-        "%g s. The event loop may be late, unless kernel.sched_autogroup_enabled is 0.",
-        os.getpid(),
-        AUTOGROUP,
-        TRIES * TRY_EVERY_S,
-    )
+    return False
 
 
 def _ask_for_slice(slice_ns: int, flags: int = 0) -> None:

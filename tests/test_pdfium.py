@@ -177,7 +177,7 @@ def test_a_job_whose_process_is_killed_fails_and_the_next_one_succeeds(
             async with client_of(lab) as client:
                 first = asyncio.create_task(client.post("/put", json=PUT))
                 await asyncio.to_thread(until, lambda: list(tmp_path.rglob("*.png")), "no page")
-                for child in set(psutil.Process().children()) - set(before):
+                for child in set(psutil.Process().children(recursive=True)) - set(before):
                     child.kill()
                 assert (await first).status_code == 500
                 assert lab.snapshot().ledger.outcomes["failed"] == 1

@@ -16,23 +16,20 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import TracebackType
-from typing import IO, Any, Protocol, Self, TypeVar, cast, runtime_checkable
+from typing import IO, Protocol, Self, TypeVar, cast, runtime_checkable
 
 import psutil
 
-from labserver import priority
 from labserver.errors import ProcessDied, Stopped
 from labserver.jobs.job import OnPage
 from labserver.jobs.stop import StopToken
 from labserver.runners.child import Message
+from labserver.runners.nursery import Nursery, Started, python
 
 T = TypeVar("T")
 Work = Callable[[StopToken, OnPage], T]
 
 DYING_S = 1.0
-
-# The child finds its modules where this process does.
-BOOT = "import sys; sys.path[:] = {path!r}; from labserver.runners.child import main; main()"
 
 
 @runtime_checkable
@@ -57,20 +54,23 @@ class ProcessRunner:
     def __init__(self, processes: int, prepare: Callable[[], None] = nothing) -> None:
         self._processes = processes
         self._prepare = prepare
+        self._nursery = Nursery()
         self._idle: queue.SimpleQueue[Child] = queue.SimpleQueue()
         self._closed = False
 
     def __enter__(self) -> Self:
         """Start the children, all at the same time. Raises what `prepare` raised in one."""
         children: list[Child] = []
+        self._nursery.__enter__()
         try:
             for _ in range(self._processes):
-                children.append(Child(self._prepare))  # noqa: PERF401 - those before one that fails are closed
+                children.append(Child(self._nursery, self._prepare))  # noqa: PERF401 - those before one that fails are closed
             for child in children:
                 child.wait_ready()
         except BaseException:
             for child in children:
                 child.close()
+            self._nursery.__exit__(None, None, None)
             raise
         for child in children:
             self._idle.put(child)
@@ -84,6 +84,7 @@ class ProcessRunner:
     ) -> None:
         self._closed = True
         self._close_idle()
+        self._nursery.__exit__(kind, error, traceback)
 
     def prepare_thread(self) -> None:
         """Nothing: the thread only waits, and answers sooner at its usual priority."""
@@ -111,7 +112,7 @@ class ProcessRunner:
         if not child.dead or self._closed:
             return child
         child.close()
-        return Child(self._prepare)
+        return Child(self._nursery, self._prepare)
 
     def _close_idle(self) -> None:
         with suppress(queue.Empty):
@@ -122,18 +123,12 @@ class ProcessRunner:
 class Child:
     """A process that does one piece of work at a time, for one thread at a time.
 
-    It leads a process group or a session: an interrupt in the server's terminal passes it by, and
-    what it has started (pdftoppm) is killed with it. It ends by itself when its standard input
-    does.
+    It leads a process group, so an interrupt in the server's terminal passes it by, and what it
+    has started (pdftoppm) is killed with it. It ends by itself when its standard input does.
     """
 
-    def __init__(self, prepare: Callable[[], None] = nothing) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", BOOT.format(path=sys.path)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            **_own_group(),
-        )
+    def __init__(self, nursery: Nursery, prepare: Callable[[], None]) -> None:
+        self._process: Started = nursery.start(python("child"))
         self._ready = False
         self._stopped = False
         self._lock = threading.Lock()
@@ -254,7 +249,7 @@ class Child:
             self._process.wait(DYING_S)
         self._kill()  # what it had started
         self.close()
-        status = self._process.returncode
+        status = self._process.wait()
         how = f"status {status}" if status >= 0 else signal.Signals(-status).name
         return ProcessDied(f"the process that was to do the work ended with {how}")
 
@@ -262,11 +257,3 @@ class Child:
 def _clean_up(work: object) -> None:
     if isinstance(work, Leaving):
         work.clean_up()
-
-
-def _own_group() -> dict[str, Any]:
-    if sys.platform == "win32":
-        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-    if priority.own_session_helps():
-        return {"start_new_session": True}  # which is a group, too
-    return {"process_group": 0}
