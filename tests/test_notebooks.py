@@ -34,7 +34,7 @@ LARGEST_PICTURE = 120_000
 PLACE = re.compile(r"""(?<![\w./])/(?:home|root|tmp|work|usr|var|Users|opt)/|\b[A-Z]:\\""")
 DEBRIS = re.compile(r"\r|\x1b\[|\d+%\|")
 ENDED_WITHIN_S = 2.0  # one, and one more for a busy machine
-PATIENCE_S = 60
+PATIENCE_S = 180  # four at once, beside the other tests
 AT_ONCE = 4
 
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: str(p.relative_to(ROOT)))
