@@ -14,7 +14,7 @@
 #
 # With 8 PDFs at once on 2 cores, `load --clients 8 --seconds 25`, in turn, two runs each: poppler's
 # loop was late by 1.2 and 1.3 ms at p99 with one session for all, 3.5 and 3.3 with one each, and
-# /livez took 3.3 and 3.2 ms in place of 4.3 and 5.1. All in the server's session, before those:
+# /livez took 3.3 and 3.2 ms in place of 4.3 and 5.1, those sessions at 19. All in the server's:
 # late by 3.5 and 3.4, /livez 4.1 and 3.3.
 
 from __future__ import annotations
