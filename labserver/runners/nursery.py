@@ -27,8 +27,7 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
-from types import TracebackType
-from typing import IO, Any, Protocol, Self
+from typing import IO, Any, Protocol
 
 from labserver import priority
 
@@ -66,7 +65,7 @@ class Started(Protocol):
 
 
 class Nursery:
-    """Starts processes, each the leader of a group; a context manager.
+    """Starts processes, each the leader of a group, until it is closed.
 
     Where a session of their own is of no use or cannot be had, they are this process's children
     and in its session.
@@ -74,20 +73,12 @@ class Nursery:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._wanted = False
+        self._wanted = priority.sessions_are_weighed()
         self._leader: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
 
-    def __enter__(self) -> Self:
-        self._wanted = priority.sessions_are_weighed()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Let the leader end, once nobody is to be started or waited for any more."""
         with self._lock:
             self._wanted = False
             self._end()
@@ -109,12 +100,17 @@ class Nursery:
 
     def _begin(self) -> None:
         """Start a leader; if none can be had, all goes on in our session."""
-        self._socket, its_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._socket.settimeout(WITHIN_S)
-        with its_end:
-            self._leader = subprocess.Popen(
-                python("nursery"), stdin=its_end.fileno(), start_new_session=True
-            )
+        ours, its_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.settimeout(WITHIN_S)
+        try:
+            with its_end:
+                self._leader = subprocess.Popen(
+                    python("nursery"), stdin=its_end.fileno(), start_new_session=True
+                )
+        except OSError:
+            ours.close()
+            raise
+        self._socket = ours
         try:
             os.close(os.pidfd_open(self._leader.pid))
             self._answer()

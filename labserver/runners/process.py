@@ -61,7 +61,6 @@ class ProcessRunner:
     def __enter__(self) -> Self:
         """Start the children, all at the same time. Raises what `prepare` raised in one."""
         children: list[Child] = []
-        self._nursery.__enter__()
         try:
             for _ in range(self._processes):
                 children.append(Child(self._nursery, self._prepare))  # noqa: PERF401 - those before one that fails are closed
@@ -70,7 +69,7 @@ class ProcessRunner:
         except BaseException:
             for child in children:
                 child.close()
-            self._nursery.__exit__(None, None, None)
+            self._nursery.close()
             raise
         for child in children:
             self._idle.put(child)
@@ -84,7 +83,7 @@ class ProcessRunner:
     ) -> None:
         self._closed = True
         self._close_idle()
-        self._nursery.__exit__(kind, error, traceback)
+        self._nursery.close()
 
     def prepare_thread(self) -> None:
         """Nothing: the thread only waits, and answers sooner at its usual priority."""
