@@ -87,14 +87,14 @@ class Client:
             number = next(self._numbers)
             attempt, first = (after.attempt + 1, after.first) if after else (1, number)
             sent = Sent()
-            answer = UNFINISHED
+            answer, done_ns = UNFINISHED, 0
             try:
                 reply = await self._timed.exchange(
                     "POST", path, content, sent=sent, timeout_s=timeout_s
                 )
-                answer = _read(reply)
+                answer, done_ns = _read(reply), reply.at_ns
             finally:
-                done_ns = time.monotonic_ns()
+                done_ns = done_ns or time.monotonic_ns()
                 record = Request(
                     number, cell, phase, client, intended_ns, sent.at_ns or done_ns, done_ns,
                     attempt=attempt, first=first, **answer,

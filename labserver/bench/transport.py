@@ -28,12 +28,16 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back. `status` 0 is no answer, and `error` then says why; "timeout" is our own."""
+    """What came back. `status` 0 is no answer, and `error` then says why; "timeout" is our own.
+
+    `at_ns` is when all of it had come, before anything is made of it.
+    """
 
     status: int = 0
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     error: str = ""
+    at_ns: int = field(default_factory=time.monotonic_ns)
 
 
 class Transport:
