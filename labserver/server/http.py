@@ -1,6 +1,15 @@
-"""uvicorn's HTTP protocol on httptools, with the bound to a request's head that it lacks."""
+"""uvicorn's HTTP protocol on httptools: a bound to a request's head, and whole responses."""
+
+# uvicorn writes a response's head and then its body, and each is sent at once. The client wakes at
+# the head, with all cores taken it does so on the one where the server is about to send the body,
+# and both wait for each other. With 8 PDFs of two pages at once on 2 cores, by PDFium, `load
+# --clients 8 --seconds 45`, in turn, three runs each, the client had its answer 2.2 to 2.7 ms after
+# the end of the work at p95 and 3.2 to 4.0 at p99; with one write 1.5 to 1.9, and 2.1 to 2.9.
 
 from __future__ import annotations
+
+import asyncio
+from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -12,6 +21,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     _in_head = True
     _come = 0  # bytes of the head so far
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Answer through a transport that keeps a head for its body."""
+        super().connection_made(cast(asyncio.Transport, HeadWithBody(transport, self.loop)))
 
     def data_received(self, data: bytes) -> None:
         """Take what has come; a head that has no end is given up here."""
@@ -32,3 +45,41 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """Begin to count again."""
         super().on_message_complete()
         self._in_head = True
+
+
+class HeadWithBody:
+    """A transport that sends a response's head together with what is written after it.
+
+    A head that nothing follows in the same turn of the loop, as a stream's, goes alone.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._head: bytes | None = None
+        self._alone: asyncio.Handle | None = None
+
+    def write(self, data: bytes) -> None:
+        """Send `data`, and before it the head that was kept; a head itself is kept."""
+        if self._head is not None:
+            self._send(self._head, data)
+        elif data.startswith(b"HTTP/"):
+            self._head = data
+            self._alone = self._loop.call_soon(self._send, data)
+        else:
+            self._transport.write(data)
+
+    def close(self) -> None:
+        """Close it, once what was kept is sent."""
+        if self._head is not None:
+            self._send(self._head)
+        self._transport.close()
+
+    def _send(self, *parts: bytes) -> None:
+        if self._alone is not None:
+            self._alone.cancel()
+        self._head = self._alone = None
+        self._transport.writelines(parts)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
