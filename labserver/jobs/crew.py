@@ -67,7 +67,9 @@ class Crew:
 
     def least_busy(self) -> Worker | None:
         """The worker with the fewest jobs before a newcomer; None when nobody works here."""
-        return min(self.staying(), key=lambda worker: worker.load, default=None)
+        staying = self.staying()
+        free = next((worker for worker in staying if not worker.load), None)  # as a rule the first
+        return free or min(staying, key=lambda worker: worker.load, default=None)
 
     def add(self, name: str, runner: Runner) -> Worker:
         """A new worker; the jobs that wait stay where they are."""
