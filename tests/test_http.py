@@ -5,7 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from labserver.server.http import HeadWithBody
+import pytest
+import uvicorn
+from starlette.types import Receive, Scope, Send
+from uvicorn.server import ServerState
+
+from labserver.server.http import BoundedHttpProtocol, HeadWithBody
 
 HEAD, BODY = b"HTTP/1.1 200 OK\r\n\r\n", b"body"
 
@@ -27,6 +32,15 @@ class Wire:
 
     def is_closing(self) -> bool:
         return None in self.sent
+
+    def get_extra_info(self, name: str) -> None:
+        """Nothing is known of whom it leads to."""
+
+    def pause_reading(self) -> None:
+        """A request waits for the one before it."""
+
+    def resume_reading(self) -> None:
+        """It does no more."""
 
 
 def sent(*turns: Callable[[HeadWithBody], object]) -> list[tuple[bytes, ...] | None]:
@@ -78,3 +92,44 @@ def test_what_was_kept_is_sent_before_it_is_closed() -> None:
         assert transport.is_closing()
 
     assert sent(refuse) == [(HEAD,), None]
+
+
+REQUEST = b"POST /put HTTP/1.1\r\nContent-Length: 4\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("pieces", "whole"),
+    [
+        ([REQUEST + BODY], [True]),
+        ([REQUEST, BODY], [False]),
+        ([REQUEST + BODY[:2], BODY[2:]], [False]),
+        ([REQUEST + BODY, REQUEST], [True, False]),
+        ([REQUEST, BODY + REQUEST + BODY], [False, True]),
+        ([b"GET /livez HTTP/1.1\r\n\r\n"], [True]),
+    ],
+)
+def test_a_request_says_whether_it_is_whole_when_it_is_taken_up(
+    pieces: list[bytes], whole: list[bool]
+) -> None:
+    seen = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(scope["state"].get("is_whole", False))
+        while (await receive()).get("more_body"):
+            pass
+        await send({"type": "http.response.start", "status": 204})
+        await send({"type": "http.response.body"})
+
+    async def come() -> None:
+        config = uvicorn.Config(app, http=BoundedHttpProtocol, lifespan="off", log_config=None)
+        protocol = BoundedHttpProtocol(config, ServerState(), {})
+        protocol.connection_made(Wire())  # type: ignore[arg-type]
+        for piece in pieces:
+            protocol.data_received(piece)
+            for _ in range(5):
+                await asyncio.sleep(0)
+        protocol.connection_lost(None)
+        await asyncio.gather(*protocol.tasks, return_exceptions=True)
+
+    asyncio.run(come())
+    assert seen == whole

@@ -42,9 +42,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        """Begin to count again."""
+        """Begin to count again; the request says that nothing of it is to be waited for."""
         super().on_message_complete()
         self._in_head = True
+        self.scope["state"]["is_whole"] = True
 
 
 class HeadWithBody:
