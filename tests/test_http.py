@@ -94,6 +94,19 @@ def test_what_was_kept_is_sent_before_it_is_closed() -> None:
     assert sent(refuse) == [(HEAD,), None]
 
 
+def test_a_head_is_kept_for_nobody_once_its_client_has_gone() -> None:
+    wire = Wire()
+
+    async def go() -> None:
+        transport = HeadWithBody(wire, asyncio.get_running_loop())  # type: ignore[arg-type]
+        transport.write(HEAD)
+        wire.close()  # as the loop does
+        await asyncio.sleep(0)
+
+    asyncio.run(go())
+    assert wire.sent == [None]
+
+
 REQUEST = b"POST /put HTTP/1.1\r\nContent-Length: 4\r\n\r\n"
 
 

@@ -53,7 +53,7 @@ class BodyLimitMiddleware:
 
 
 async def _by(due_s: float, receive: Receive) -> Message:
-    """What comes by then on the loop's clock. Raises HTTPException."""
+    """What comes by then, on the loop's clock. Raises HTTPException, 408, when nothing does."""
     try:
         async with asyncio.timeout_at(due_s):
             return await receive()

@@ -80,7 +80,8 @@ class HeadWithBody:
         if self._alone is not None:
             self._alone.cancel()
         self._head = self._alone = None
-        self._transport.writelines(parts)
+        if not self._transport.is_closing():  # its client may have gone while a head was kept
+            self._transport.writelines(parts)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
