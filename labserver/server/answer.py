@@ -15,11 +15,11 @@ from labserver.jobs.outcome import Outcome
 from labserver.jobs.pool import Pool
 from labserver.jobs.stop import StopToken
 from labserver.server.drainrate import DrainRate
+from labserver.server.vigil import Vigil
 
 log = logging.getLogger(__name__)
 
 MS_PER_S = 1000
-WATCH_AFTER_S = 0.02  # a job that has ended by then has cost neither watch nor deadline
 LOST_RETRY_S = 5.0  # a worker that was killed is back by then, if somebody starts it again
 
 
@@ -39,7 +39,7 @@ async def answer(request: Request, pool: Pool, job: Job) -> Job:
     try:
         pool.submit(job)
         if job.outcome is None:
-            await _wait(request.receive, pool, job)
+            await _wait(request.receive, state.vigil, pool, job)
     finally:
         if job.outcome is None:  # cancelled: no job stays behind without an owner
             pool.withdraw(job, Outcome.ABANDONED, Outcome.ABANDONED)
@@ -72,9 +72,9 @@ def _retry_after_s(state: State, pool: Pool, outcome: Outcome) -> float | None:
     return None
 
 
-async def _wait(receive: Receive, pool: Pool, job: Job) -> None:
+async def _wait(receive: Receive, vigil: Vigil, pool: Pool, job: Job) -> None:
     """Wait until the job is done, its deadline has passed or its client has gone."""
-    loop = asyncio.get_running_loop()
+    loop = job.done.get_loop()
     handles: list[asyncio.Handle | asyncio.Task[None]] = []
 
     def expire() -> None:
@@ -85,10 +85,14 @@ async def _wait(receive: Receive, pool: Pool, job: Job) -> None:
         handles.append(loop.create_task(_resolve_when_gone(receive, job)))
         handles.append(loop.call_later(job.stop.remaining_s(), expire))
 
-    handles.append(loop.call_later(min(WATCH_AFTER_S, job.stop.remaining_s()), watch))
+    if job.stop.remaining_s() > vigil.most_s:
+        vigil.keep(job, watch)
+    else:
+        watch()
     try:
         await job.done
     finally:
+        vigil.let_go(job)
         for handle in handles:
             handle.cancel()
 

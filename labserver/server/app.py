@@ -24,6 +24,7 @@ from labserver.server.ratelimit import Quota, RateLimiter, RateLimitMiddleware
 from labserver.server.routes import router
 from labserver.server.saturation import Saturation
 from labserver.server.upload import Uploads
+from labserver.server.vigil import Vigil
 from labserver.server.watchdog import Watchdog
 from labserver.settings import Settings
 
@@ -60,6 +61,7 @@ def create_app(lab: Lab, *, clock: Clock = time.monotonic) -> FastAPI:
         lab.message.name: DrainRate(lab.settings.message_timeout),
     }
     state.uploads = Uploads(lab.settings.output_dir.resolve() / "uploads", lab.upload_task)
+    state.vigil = Vigil()
     state.watchdog = Watchdog(clock)
     state.loop_lag = LoopLag(lambda t_ns, lag_ms: _on_lag(app, t_ns, lag_ms))
     # Ours first, and not by include_router, which looks each request up twice.
