@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 
 import httpx
+import pytest
 from conftest import client_of
 from prometheus_client.parser import text_string_to_metric_families
 
+from labserver.jobs.job import Job
+from labserver.jobs.outcome import Outcome
+from labserver.jobs.stop import NS_PER_S, StopToken
 from labserver.server.lab import Lab
 from labserver.server.metrics import Metrics
 
@@ -66,6 +70,29 @@ def test_the_loop_s_lag_is_a_histogram_in_seconds(lab: Lab) -> None:
     assert value(samples, "loop_lag_seconds_sum") == 0.003
     assert value(samples, "loop_lag_seconds_bucket", le="0.0025") == 0
     assert value(samples, "loop_lag_seconds_bucket", le="0.005") == 1
+
+
+def test_a_job_s_times_are_histograms_in_seconds(lab: Lab) -> None:
+    async def ended() -> Job:
+        done = asyncio.get_running_loop().create_future()
+        job = Job("message", None, StopToken(deadline_ns=0), done)
+        job.submitted_ns, job.started_ns = NS_PER_S, NS_PER_S + 25_000_000
+        job.settle(Outcome.COMPLETED, NS_PER_S + 400_000_000)
+        return job
+
+    metrics = Metrics(lab.snapshot)
+    metrics.job_ended(asyncio.run(ended()))
+    samples = samples_of(metrics.exposition().decode())
+
+    def up_to(what: str, le: str) -> float:
+        return value(samples, f"{what}_seconds_bucket", kind="message", le=le)
+
+    assert (up_to("queue", "0.01"), up_to("queue", "0.025"), up_to("queue", "+Inf")) == (0, 1, 1)
+    assert (up_to("process", "0.25"), up_to("process", "0.5")) == (0, 1)
+    assert (up_to("total", "0.25"), up_to("total", "0.5")) == (0, 1)
+    for what, seconds in (("queue", 0.025), ("process", 0.375), ("total", 0.4)):
+        assert value(samples, f"{what}_seconds_sum", kind="message") == pytest.approx(seconds)
+        assert value(samples, f"{what}_seconds_count", kind="pdf2image") == 0
 
 
 def test_two_servers_in_one_process_count_apart(lab: Lab) -> None:

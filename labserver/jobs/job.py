@@ -55,18 +55,19 @@ class Job:
     started_ns: int = 0
     settled_ns: int = 0
     ended_ns: int = 0
+    queue_ms: float = 0.0
+    process_ms: float = 0.0
 
-    @property
-    def queue_ms(self) -> float:
-        """How long it waited for a worker."""
-        left_queue_ns = self.started_ns or self.settled_ns
-        return max(0, left_queue_ns - self.submitted_ns) / NS_PER_MS if self.submitted_ns else 0.0
+    def settle(self, outcome: Outcome, now_ns: int) -> None:
+        """Note how its request has ended, how long it waited for a worker and how long it had one.
 
-    @property
-    def process_ms(self) -> float:
-        """How long a worker has spent on it, up to the end of the request."""
-        ended_ns = self.ended_ns or self.settled_ns
-        return max(0, ended_ns - self.started_ns) / NS_PER_MS if self.started_ns else 0.0
+        Its worker may go on for a while: that is not in `process_ms`.
+        """
+        self.outcome, self.settled_ns = outcome, now_ns
+        # Its worker notes the start without a lock: it may be later than `now_ns`.
+        started_ns = self.started_ns
+        self.queue_ms = max(0, (started_ns or now_ns) - self.submitted_ns) / NS_PER_MS
+        self.process_ms = max(0, now_ns - started_ns) / NS_PER_MS if started_ns else 0.0
 
     def report(self) -> None:
         """Wake the loop that waits for this job; from any thread.

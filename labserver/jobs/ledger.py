@@ -70,7 +70,7 @@ class Ledger:
             raise RuntimeError(f"job {job.id} is {job.outcome} and cannot become {outcome}")
         self._places[job.place] -= 1
         self._outcomes[job.kind, outcome] += 1
-        job.outcome, job.settled_ns = outcome, now_ns
+        job.settle(outcome, now_ns)
 
     def waste(self, spent_ns: int) -> None:
         """Count worker time spent on a job after its request had ended."""
