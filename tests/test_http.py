@@ -108,26 +108,28 @@ def test_a_head_is_kept_for_nobody_once_its_client_has_gone() -> None:
 
 
 REQUEST = b"POST /put HTTP/1.1\r\nContent-Length: 4\r\n\r\n"
+CHUNKED = b"POST /put HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 @pytest.mark.parametrize(
     ("pieces", "whole"),
     [
-        ([REQUEST + BODY], [True]),
-        ([REQUEST, BODY], [False]),
-        ([REQUEST + BODY[:2], BODY[2:]], [False]),
-        ([REQUEST + BODY, REQUEST], [True, False]),
-        ([REQUEST, BODY + REQUEST + BODY], [False, True]),
-        ([b"GET /livez HTTP/1.1\r\n\r\n"], [True]),
+        ([REQUEST + BODY], [4]),
+        ([REQUEST, BODY], [None]),
+        ([REQUEST + BODY[:2], BODY[2:]], [None]),
+        ([REQUEST + BODY, REQUEST], [4, None]),
+        ([REQUEST, BODY + REQUEST + BODY], [None, 4]),
+        ([CHUNKED + b"4\r\nbody\r\n2\r\n!!\r\n0\r\n\r\n"], [6]),
+        ([b"GET /livez HTTP/1.1\r\n\r\n"], [0]),
     ],
 )
-def test_a_request_says_whether_it_is_whole_when_it_is_taken_up(
-    pieces: list[bytes], whole: list[bool]
+def test_a_request_that_is_whole_when_it_is_taken_up_says_how_long_its_body_is(
+    pieces: list[bytes], whole: list[int | None]
 ) -> None:
     seen = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        seen.append(scope["state"].get("is_whole", False))
+        seen.append(scope["state"].get("whole_bytes"))
         while (await receive()).get("more_body"):
             pass
         await send({"type": "http.response.start", "status": 204})

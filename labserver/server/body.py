@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from math import inf
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -23,9 +24,9 @@ class BodyLimitMiddleware:
         self._within_s = within_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on with a `receive` that keeps count."""
+        """Pass the request on; unless its body is here already, with a `receive` that counts it."""
         limit = self._limits.get(scope["path"]) if scope["type"] == "http" else None
-        if limit is not None:
+        if limit is not None and scope.get("state", {}).get("whole_bytes", inf) > limit:
             receive = self._counting(scope, receive, limit)
         await self.app(scope, receive, send)
 
@@ -33,7 +34,6 @@ class BodyLimitMiddleware:
         size = _announced(scope)
         come = 0
         due = asyncio.get_running_loop().time() + self._within_s
-        is_here = scope.get("state", {}).get("is_whole", False)
         more = True
 
         async def counting() -> Message:
@@ -42,7 +42,7 @@ class BodyLimitMiddleware:
                 return await receive()
             if size > limit:
                 raise HTTPException(413)
-            message = await (receive() if is_here else _by(due, receive))
+            message = await _by(due, receive)
             come += len(message.get("body", b""))
             more = message.get("more_body", False)
             if come > limit:

@@ -21,6 +21,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     _in_head = True
     _come = 0  # bytes of the head so far
+    _piece = 0  # bytes that have come at once; a head may begin in the midst of them
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Answer through a transport that keeps a head for its body."""
@@ -28,24 +29,26 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what has come; a head that has no end is given up here."""
-        self._come += len(data) if self._in_head else 0
+        self._piece = len(data)
+        self._come += self._piece if self._in_head else 0
         super().data_received(data)
         if self._in_head and self._come > MAX_HEAD_BYTES and not self.transport.is_closing():
             self.send_400_response("The request's headers are too large.")
 
     def on_headers_complete(self) -> None:
         """Take the head, unless it came in one piece that is too large."""
-        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
-        if size > MAX_HEAD_BYTES:
-            raise ValueError(f"{size} bytes of headers")  # what the parser makes a 400 of
+        if self._come + self._piece > MAX_HEAD_BYTES:  # else it cannot be
+            size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+            if size > MAX_HEAD_BYTES:
+                raise ValueError(f"{size} bytes of headers")  # what the parser makes a 400 of
         self._in_head, self._come = False, 0  # the body has a bound of its own
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        """Begin to count again; the request says that nothing of it is to be waited for."""
+        """Begin to count again; the request says how much of it is here, with no more to come."""
         super().on_message_complete()
         self._in_head = True
-        self.scope["state"]["is_whole"] = True
+        self.scope["state"]["whole_bytes"] = len(self.cycle.body)
 
 
 class HeadWithBody:
