@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from math import inf
 from typing import Literal
 
 from labserver.jobs.job import Job
@@ -67,9 +68,13 @@ class Crew:
 
     def least_busy(self) -> Worker | None:
         """The worker with the fewest jobs before a newcomer; None when nobody works here."""
-        staying = self.staying()
-        free = next((worker for worker in staying if not worker.load), None)  # as a rule the first
-        return free or min(staying, key=lambda worker: worker.load, default=None)
+        least, fewest = None, inf
+        for worker in self.workers:
+            if not worker.dismissed and (load := worker.load) < fewest:
+                least, fewest = worker, load
+                if load == 0:  # as a rule the first is free
+                    break
+        return least
 
     def add(self, name: str, runner: Runner) -> Worker:
         """A new worker; the jobs that wait stay where they are."""

@@ -48,16 +48,15 @@ class Subscriber:
 
 
 class Feed:
-    """Hands every event to every subscriber. Publishing is possible under the ledger's lock."""
+    """Hands every event to every subscriber. Publishing is possible under the ledger's lock.
+
+    `listened_to` says whether an event would be heard by anyone.
+    """
 
     def __init__(self) -> None:
         self._subscribers: tuple[Subscriber, ...] = ()
         self._closed = False
-
-    @property
-    def listened_to(self) -> bool:
-        """Whether an event would be heard by anyone."""
-        return bool(self._subscribers)
+        self.listened_to = False
 
     @contextmanager
     def subscribe(self) -> Iterator[Subscriber]:
@@ -65,11 +64,15 @@ class Feed:
         subscriber = Subscriber()
         if self._closed:
             subscriber.offer(None)
-        self._subscribers += (subscriber,)
+        self._set((*self._subscribers, subscriber))
         try:
             yield subscriber
         finally:
-            self._subscribers = tuple(s for s in self._subscribers if s is not subscriber)
+            self._set(tuple(s for s in self._subscribers if s is not subscriber))
+
+    def _set(self, subscribers: tuple[Subscriber, ...]) -> None:
+        self._subscribers = subscribers
+        self.listened_to = bool(subscribers)
 
     def publish(self, event: Event) -> None:
         """Tell all of an event; from any thread."""
