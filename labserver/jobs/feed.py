@@ -48,15 +48,16 @@ class Subscriber:
 
 
 class Feed:
-    """Hands every event to every subscriber. Publishing is possible under the ledger's lock.
-
-    `listened_to` says whether an event would be heard by anyone.
-    """
+    """Hands every event to every subscriber. Publishing is possible under the ledger's lock."""
 
     def __init__(self) -> None:
         self._subscribers: tuple[Subscriber, ...] = ()
         self._closed = False
-        self.listened_to = False
+
+    @property
+    def listened_to(self) -> bool:
+        """Whether an event would be heard by anyone."""
+        return bool(self._subscribers)
 
     @contextmanager
     def subscribe(self) -> Iterator[Subscriber]:
@@ -64,15 +65,11 @@ class Feed:
         subscriber = Subscriber()
         if self._closed:
             subscriber.offer(None)
-        self._set((*self._subscribers, subscriber))
+        self._subscribers += (subscriber,)
         try:
             yield subscriber
         finally:
-            self._set(tuple(s for s in self._subscribers if s is not subscriber))
-
-    def _set(self, subscribers: tuple[Subscriber, ...]) -> None:
-        self._subscribers = subscribers
-        self.listened_to = bool(subscribers)
+            self._subscribers = tuple(s for s in self._subscribers if s is not subscriber)
 
     def publish(self, event: Event) -> None:
         """Tell all of an event; from any thread."""

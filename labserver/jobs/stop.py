@@ -51,7 +51,7 @@ class StopToken:
 
     def check(self) -> None:
         """Raise Stopped when nobody waits for the result any more."""
-        if self._asked or self._clock() >= self.deadline_ns:
+        if self.requested:
             raise Stopped("nobody waits for this job any more")
 
     def sleep(self, seconds: float) -> None:

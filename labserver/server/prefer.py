@@ -32,8 +32,7 @@ def deadline_ns(request: Request, timeout_s: float) -> int:
 
     On the monotonic clock, in ns.
     """
-    preferences = request.headers.getlist("prefer")
-    wait_s = wait_preferred(", ".join(preferences)) if preferences else None
+    wait_s = wait_preferred(", ".join(request.headers.getlist("prefer")))
     if wait_s is not None and wait_s < timeout_s:
         request.state.preference_applied = f"wait={wait_s}"
         timeout_s = wait_s
