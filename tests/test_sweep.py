@@ -45,6 +45,7 @@ def test_the_run_is_valid_and_says_what_it_was(run: Run) -> None:
     assert (run.info.verdict, run.info.warnings) == ("valid", [])
     assert all(check.ok for check in checks(run))
     assert run.info.simulated
+    assert not any(c.sentinel_before_ms or c.sentinel_after_ms for c in run.info.cells)
     assert run.info.server["pdf_workers"] == 2
     assert run.info.machine["cores"]
     assert str(Path.home()) not in (run.path / "run.json").read_text()

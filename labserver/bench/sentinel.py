@@ -9,7 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from labserver.bench.machine import usable_cores
 
 CONTENT = bytes(8 << 20)  # 5 to 20 ms of hashing a core
-ROUNDS = 5
+# On a virtual machine of a shared host the shortest of 5 was up to 44 % off its median over 129
+# readings, since all 30 ms can fall into one disturbance; the shortest of 20 was up to 9 % off.
+# Another program that holds a core made both longer by two thirds or more.
+ROUNDS = 20
 
 
 def sentinel_ms() -> list[float]:
