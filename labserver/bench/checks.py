@@ -186,18 +186,17 @@ def drift(run: Run) -> Check | None:
     """
     if run.info.simulated:
         return None
-    raw = [
-        reading
+    around_ms = [
+        min(reading)
         for cell in measured_cells(run)
         for reading in (cell.sentinel_before_ms, cell.sentinel_after_ms)
         if reading
     ]
-    if not raw:
+    if not around_ms:
         return None
-    around_ms = np.min(raw, axis=1)
     return Check(
         "drift of the machine",
-        float(np.max(np.abs(around_ms / np.median(around_ms) - 1))),
+        float(np.max(np.abs(np.divide(around_ms, np.median(around_ms)) - 1))),
         DRIFT_LIMIT,
         "share",
         "The same work took longer at one time than at another: close other programs, let a laptop "
