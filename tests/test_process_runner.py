@@ -116,15 +116,17 @@ def test_a_child_that_died_while_it_was_idle_costs_no_job(runner: ProcessRunner)
 
 @posix
 def test_children_of_a_leader_that_was_killed_go_on_and_new_ones_get_another(
-    runner: ProcessRunner,
+    runner: ProcessRunner, tmp_path: Path
 ) -> None:
     pid = pid_of_child(runner)
     if (leader := os.getsid(pid)) == os.getsid(0):
         pytest.skip("no session of their own is of use here")
     os.kill(leader, signal.SIGKILL)
     assert pid_of_child(runner) == pid
-    os.kill(pid, signal.SIGKILL)
-    wait_for_end(pid)
+    with deaf_work(runner, stop_in(), tmp_path) as (child, _, end):
+        child.kill()
+        (error,) = end()
+    assert "nobody knows how" in str(error)
     assert pid_of_child(runner) != pid
     assert os.getsid(pid_of_child(runner)) not in {leader, os.getsid(0)}
 

@@ -34,9 +34,13 @@ async def on_own_server(
             recording.save(trace)
 
 
-def new_folder(folder: Path | None, kind: str) -> Path:
-    """`folder`, made; by default one under results/. Raises StartupError if it holds a run."""
-    folder = folder or Path("results") / f"{datetime.now():%Y%m%d-%H%M%S}-{kind}"
+def default_folder(kind: str) -> Path:
+    """Where a run goes when no folder is named."""
+    return Path("results") / f"{datetime.now():%Y%m%d-%H%M%S}-{kind}"
+
+
+def new_folder(folder: Path) -> Path:
+    """`folder`, made. Raises StartupError if it holds a run."""
     if (folder / "run.json").exists():
         raise StartupError(f"{folder} holds a run already: name another --out, or remove it")
     folder.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ from typing import Literal
 from labserver.bench.forecasts import forecasts
 from labserver.bench.host import own_host, to_be_measured
 from labserver.bench.load import Burst
-from labserver.bench.ownserver import new_folder, on_own_server
+from labserver.bench.ownserver import default_folder, new_folder, on_own_server
 from labserver.bench.progress import bar
 from labserver.bench.rates import RatePlan, measure_rates
 from labserver.bench.recording import Recording
@@ -95,7 +95,7 @@ async def sweep(
     settings = to_be_measured(settings or Settings())
     load, job = ("open loop", plan.job) if isinstance(plan, RatePlan) else ("burst", "pdf2image")
     host = own_host(settings, job)
-    folder = new_folder(folder, "sweep")
+    folder = new_folder(folder or default_folder("sweep"))
     recording = Recording(
         folder,
         host,

@@ -15,7 +15,7 @@ from labserver.bench.client import Client
 from labserver.bench.host import Host, own_host, running_host, to_be_measured
 from labserver.bench.launch import ServerProcess
 from labserver.bench.load import Burst, Load
-from labserver.bench.ownserver import new_folder, on_own_server
+from labserver.bench.ownserver import default_folder, new_folder, on_own_server
 from labserver.bench.progress import bar
 from labserver.bench.recording import Recording
 from labserver.bench.records import JobType
@@ -62,7 +62,7 @@ async def run_trial(
     """
     if isinstance(target, str):
         stats = await _look(target, token)
-        folder = new_folder(folder, "load")
+        folder = new_folder(folder or default_folder("load"))
         recording = _recording(trial, folder, running_host(stats, trial.job))
         try:
             async with recording.of(target, token=token):
@@ -72,7 +72,7 @@ async def run_trial(
     else:
         settings = to_be_measured(target or Settings())
         host = own_host(settings, trial.job)
-        folder = new_folder(folder, "load")
+        folder = new_folder(folder or default_folder("load"))
         recording = _recording(trial, folder, host)
         async with on_own_server(recording, settings, folder) as server:
             if meanwhile is not None:

@@ -8,7 +8,6 @@ import re
 import shlex
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from pathlib import Path
 
 from labserver.bench.bareloop import BareLoop
@@ -67,11 +66,6 @@ def contender(text: str, settings: Settings) -> Contender:
     return Contender(NOT_IN_A_NAME.sub("-", name), served)
 
 
-def default_folder(theirs: Contender) -> Path:
-    """Where the two runs go when no folder is named."""
-    return Path("results") / f"{datetime.now():%Y%m%d-%H%M%S}-versus-{theirs.name}"
-
-
 async def versus(
     plan: Plan, ours: Contender, theirs: Contender, folder: Path, *, progress: bool = True
 ) -> Comparison:
@@ -82,7 +76,7 @@ async def versus(
     """
     names = (ours.name, theirs.name if theirs.name != ours.name else f"{theirs.name}-2")
     hosts = [own_host(to_be_measured(one.settings)) for one in (ours, theirs)]
-    folders = [new_folder(folder / name, "versus") for name in names]
+    folders = [new_folder(folder / name) for name in names]
     recordings = [
         _recording(path, host, one, plan)
         for path, host, one in zip(folders, hosts, (ours, theirs), strict=True)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -59,6 +62,7 @@ def sweep(
     settings: Settings,
 ) -> None:
     """Measure 1 to 16 PDFs at once against a server of its own, and draw what came out."""
+    from labserver.bench.ownserver import default_folder
     from labserver.bench.rates import rate_plan_of
     from labserver.bench.report import Report
     from labserver.bench.sweep import plan_of
@@ -75,21 +79,26 @@ def sweep(
     if versus is not None:
         measure_versus(plan, settings, versus, out)
         return
-    run = asyncio.run(measure(plan, settings, out))
+    folder = out or default_folder("sweep")
+    with _told_when_interrupted(folder):
+        run = asyncio.run(measure(plan, settings, folder))
     print(Report(run))
     draw(run.path)
 
 
 def measure_versus(plan: Plan | RatePlan, settings: Settings, other: str, out: Path | None) -> None:
     """Measure two servers in turn, and print and draw what they differ in."""
+    from labserver.bench.ownserver import default_folder
     from labserver.bench.sweep import Plan
-    from labserver.bench.versus import Contender, contender, default_folder, versus
+    from labserver.bench.versus import Contender, contender, versus
 
     if not isinstance(plan, Plan):
         raise StartupError("--versus compares numbers of PDFs at once: leave out --rate")
     ours, theirs = Contender("labserver", settings), contender(other, settings)
-    folder = out or default_folder(theirs)
-    tell(asyncio.run(versus(plan, ours, theirs, folder)), folder / "comparison.png")
+    folder = out or default_folder(f"versus-{theirs.name}")
+    with _told_when_interrupted(folder):
+        pair = asyncio.run(versus(plan, ours, theirs, folder))
+    tell(pair, folder / "comparison.png")
 
 
 @app.command()
@@ -141,6 +150,7 @@ def load(
 ) -> None:
     """Put one load on a server, its own or the one at --url, and draw what came out."""
     from labserver.bench.load import load_of
+    from labserver.bench.ownserver import default_folder
     from labserver.bench.report import Report
     from labserver.bench.retry import patience_of
     from labserver.bench.trial import Trial, run_trial
@@ -152,9 +162,25 @@ def load(
     patience = patience_of(timeout, retry, retries, backoff, obey_retry_after=retry_after)
     trial = Trial(shape, job, patience, seed)
     target = _target(url, _converting(pdf, settings))
-    run = asyncio.run(run_trial(trial, target, out, token=_token(settings)))
+    folder = out or default_folder("load")
+    with _told_when_interrupted(folder):
+        run = asyncio.run(run_trial(trial, target, folder, token=_token(settings)))
     print(Report(run))
     draw(run.path)
+
+
+@contextmanager
+def _told_when_interrupted(folder: Path) -> Iterator[None]:
+    """Say where an interrupted measurement has left what it had."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if any(folder.rglob("run.json")):
+            print(
+                f"labserver: interrupted; what was measured is in {folder}, marked INVALID",
+                file=sys.stderr,
+            )
+        raise
 
 
 def _converting(pdf: Path | None, settings: Settings) -> Settings:

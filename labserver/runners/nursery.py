@@ -33,8 +33,8 @@ from labserver import priority
 
 MOST_BYTES = 1_000_000
 WITHIN_S = 10.0
-# The status of a process whose own end is known, but not how it was: who started it is gone.
-UNKNOWN = 255
+# In place of the status of a process that has ended after who started it, whom alone it was told.
+UNKNOWN = 256
 
 # Whoever is started so finds its modules where this process does.
 BOOT = "import sys; sys.path[:] = {path!r}; from labserver.runners.{room} import main; main()"

@@ -24,7 +24,7 @@ from labserver.errors import ProcessDied, Stopped
 from labserver.jobs.job import OnPage
 from labserver.jobs.stop import StopToken
 from labserver.runners.child import Message
-from labserver.runners.nursery import Nursery, Started, python
+from labserver.runners.nursery import UNKNOWN, Nursery, Started, python
 
 T = TypeVar("T")
 Work = Callable[[StopToken, OnPage], T]
@@ -248,9 +248,15 @@ class Child:
             self._process.wait(DYING_S)
         self._kill()  # what it had started
         self.close()
-        status = self._process.wait()
-        how = f"status {status}" if status >= 0 else signal.Signals(-status).name
-        return ProcessDied(f"the process that was to do the work ended with {how}")
+        how = _how(self._process.wait())
+        return ProcessDied(f"the process that was to do the work ended {how}")
+
+
+def _how(status: int) -> str:
+    """How a process ended, in words."""
+    if status == UNKNOWN:
+        return "and nobody knows how, since the one that had started it was gone before"
+    return f"with {f'status {status}' if status >= 0 else signal.Signals(-status).name}"
 
 
 def _clean_up(work: object) -> None:
