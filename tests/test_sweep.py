@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -110,6 +111,15 @@ def test_an_interrupted_sweep_keeps_what_it_has_and_is_invalid(
     assert run.info.warnings[0] == INTERRUPTED
     assert len(run.requests) >= 1
     assert not psutil.Process(os.getpid()).children()
+
+
+def test_the_log_does_not_tell_where_this_machine_keeps_its_modules(tmp_path: Path) -> None:
+    """A blocked loop is logged with the stack that blocks it."""
+    blocking = Settings(engine="sleep", runner="inline", time_scale=0.15, pdf_workers=1)
+    run = run_sweep(Plan((1,), repeats=1), tmp_path / "run", blocking)
+    log = (run.path / "server.log").read_text()
+    assert f'File "labserver{os.sep}' in log
+    assert not [place for place in sys.path if place and f'"{place}{os.sep}' in log]
 
 
 def test_a_deadline_is_seen_as_504(tmp_path: Path) -> None:

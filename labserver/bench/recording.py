@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import sys
 import time
 from collections import Counter
@@ -165,6 +166,7 @@ class Recording:
 
     def save(self, trace: Path | None = None) -> Run:
         """Write the run with the server's `trace`; it checks itself, and says what it found."""
+        _cut_places(self._folder / "server.log")
         events, lags = _read_trace(trace, self._origin_ns)
         write_run(
             self._folder,
@@ -258,6 +260,16 @@ def _without_token(arguments: list[str]) -> list[str]:
     """The command line as a run may tell it to everybody."""
     hidden = ["…" if last == "--token" else this for last, this in pairwise(["", *arguments])]
     return ["--token=…" if this.startswith("--token=") else this for this in hidden]
+
+
+def _cut_places(log: Path) -> None:
+    """Cut from a log, which may be shown to everybody, where this machine keeps its modules."""
+    if not log.exists():
+        return
+    text = log.read_bytes()
+    for place in sorted(filter(None, sys.path), key=len, reverse=True):
+        text = text.replace(os.fsencode(f'File "{place}{os.sep}'), b'File "')
+    log.write_bytes(text)
 
 
 def _read_trace(path: Path | None, origin_ns: int) -> tuple[Rows, pd.DataFrame]:
