@@ -53,6 +53,9 @@ def test_a_server_is_held_against_the_same_work_without_one(tmp_path: Path, engi
     loop = pair.base
     for cell in (*loop.info.cells, *pair.other.info.cells):
         assert min(len(cell.sentinel_before_ms), len(cell.sentinel_after_ms)) >= AGREEING
+    for run in (loop, pair.other):  # the work is done in children, which stay
+        used_s = run.samples["children_cpu_s"]
+        assert used_s.iloc[-1] > used_s.iloc[0]
     assert [effect.load for effect in pair.effects] == [1, 3]
     assert loop.path == tmp_path / "loop"
     assert len(loop.measured) == sum(n for n, _ in PLAN.points())

@@ -82,8 +82,9 @@ EVENT_COLUMNS = (
 )  # fmt: skip
 SAMPLE_COLUMNS = (
     "t_s", "loop_lag_ms", "server_cpu_s", "client_cpu_s", "server_rss_mb", "children_rss_mb",
-    "scratch_mb",
+    "scratch_mb", "children_cpu_s",
 )  # fmt: skip
+LATER_COLUMNS = ("children_cpu_s",)  # which the older runs lack: NaN there
 PROBE_COLUMNS = ("sent_s", "done_s", "status")
 
 

@@ -55,11 +55,11 @@ class ResourceSampler:
         """CPU seconds of the server and all its children so far, living or ended; 0 unwatched."""
         if self._server is None:
             return 0.0
-        used_s = sum(self._server.cpu_times()[:4])  # user, system, and those of ended children
+        used_s = _cpu_s(self._server)
         for pid in offspring(self._server.pid):
             with suppress(psutil.NoSuchProcess):
-                used_s += sum(psutil.Process(pid).cpu_times()[:4])
-        return float(used_s)
+                used_s += _cpu_s(psutil.Process(pid))
+        return used_s
 
     def _run(self) -> None:
         around: dict[str, float] = {}
@@ -76,24 +76,28 @@ class ResourceSampler:
             "client_cpu_s": round(mine.user + mine.system, 3),
         }
         if self._server is not None:
-            cpu = self._server.cpu_times()
-            # Children count once they have ended and been waited for.
-            used_s = cpu.user + cpu.system + cpu.children_user + cpu.children_system
-            row["server_cpu_s"] = round(used_s, 3)
+            row["server_cpu_s"] = round(_cpu_s(self._server), 3)
             row["server_rss_mb"] = round(resident(self._server.pid) / MB, 2)
         return row
 
     def _around(self) -> dict[str, float]:
         if self._server is None or self._scratch is None:
             return {}
-        children = 0
+        children, used_s = 0, 0.0
         for pid in offspring(self._server.pid):
             with suppress(psutil.NoSuchProcess):
                 children += resident(pid)
+                used_s += _cpu_s(psutil.Process(pid))
         return {
             "children_rss_mb": round(children / MB, 2),
+            "children_cpu_s": round(used_s, 3),
             "scratch_mb": round(size(self._scratch) / MB, 2),
         }
+
+
+def _cpu_s(process: psutil.Process) -> float:
+    """Its CPU seconds so far, with those of its children that have ended and been waited for."""
+    return float(sum(process.cpu_times()[:4]))  # on Windows and macOS the last two are 0
 
 
 class Probe:

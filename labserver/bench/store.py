@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -17,6 +18,7 @@ import pandas as pd
 from labserver.bench.perfetto import trace_of
 from labserver.bench.records import (
     EVENT_COLUMNS,
+    LATER_COLUMNS,
     PROBE_COLUMNS,
     REQUEST_COLUMNS,
     SAMPLE_COLUMNS,
@@ -156,6 +158,8 @@ def read_table(path: Path, columns: Iterable[str]) -> pd.DataFrame:
             table = table.astype({column: float for column in table if column not in text})
     except FileNotFoundError as error:
         raise RunFormatError(f"{path} is missing from its run") from error
+    for column in set(LATER_COLUMNS) & set(columns) - set(table):
+        table[column] = math.nan
     if missing := [column for column in columns if column not in table]:
         raise RunFormatError(f"{path} lacks the columns {', '.join(missing)}")
     return table.fillna(dict.fromkeys(text, ""))
