@@ -156,10 +156,11 @@ def test_the_models_service_times_are_the_runs_own(run: Run) -> None:
 @pytest.mark.parametrize(
     "name", [f.parent.name for f in sorted((ROOT / "results").glob("sweep-*/run.json"))]
 )
-def test_a_kept_sweep_is_foretold_roughly_and_within_a_tenth_when_slowed(name: str) -> None:
+def test_a_kept_sweep_is_foretold_roughly_and_better_when_slowed(name: str) -> None:
     tests = backtests(read_run(ROOT / "results" / name))
-    for test, limit in zip(tests, (0.35, 0.10), strict=False):
-        assert test.error.abs().max() < limit
+    alone, slowed = (test.error.abs().max() for test in tests)
+    assert alone < 0.35
+    assert slowed < min(alone, 0.15)
 
 
 def test_a_model_is_held_only_against_the_same_work(run: Run, tmp_path: Path) -> None:
