@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from conftest import until
 from fake_run import fake_run
 
 from labserver import __version__
+from labserver.bench.store import read_run
 from labserver.bench.sweep import FULL, QUICK, Plan, plan_of
 from labserver.cli import main
 from labserver.errors import StartupError
@@ -105,6 +109,26 @@ def test_without_poppler_serve_says_what_to_install(data: Path) -> None:
     assert "install" in ended.stderr
     assert "--engine pdfium" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals as POSIX has them")
+def test_an_interrupted_sweep_says_where_it_has_left_what_it_had(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    log = run / "server.log"
+    # Whoever runs the tests may ignore interrupts, and so would what they start.
+    hearing = "from signal import *; signal(SIGINT, default_int_handler); "
+    flags = ["sweep", "--concurrency", "1", "--engine", "sleep", "--out", str(run)]
+    with subprocess.Popen(
+        [sys.executable, "-c", hearing + "from labserver.cli import main; main()", *flags],
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        until(lambda: log.exists() and "ready" in log.read_text(), "no server was started")
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert said == f"labserver: interrupted; what was measured is in {run}, marked INVALID\n"
+    assert read_run(run).info.verdict == "INVALID"
 
 
 def test_plans() -> None:
