@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import httpx
@@ -157,3 +158,7 @@ def test_the_server_mounts_it_only_when_asked(tmp_path: Path) -> None:
         with Lab(settings) as lab:
             paths = create_app(lab).openapi()["paths"]
             assert ("/gallery/original/put" in paths) is asked
+    for piece in PIECES:
+        shown = paths[f"/gallery/{piece}/put"]["post"]
+        module = import_module(f"labserver.gallery.{piece}")
+        assert shown["description"].split() == str(module.__doc__).split()

@@ -17,7 +17,7 @@ def routes(exhibit: Exhibit) -> APIRouter:
     """The endpoint."""
     router = APIRouter()
 
-    @router.post("/blocking/put")
+    @router.post("/blocking/put", summary="Mistake: the work in an async def", description=__doc__)
     async def put(body: dict[str, Any]) -> dict[str, Any]:
         visit = Visit()
         visit.begin()

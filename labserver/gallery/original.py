@@ -66,7 +66,7 @@ def routes(exhibit: Exhibit) -> APIRouter:
 
     router = APIRouter(lifespan=lifespan)
 
-    @router.post("/original/put")
+    @router.post("/original/put", summary="What this kit began with", description=__doc__)
     async def put(body: dict[str, Any]) -> dict[str, Any]:
         visit, promise = Visit(), asyncio.get_running_loop().create_future()
         shortest = min(queues, key=lambda waiting: waiting.unfinished_tasks)

@@ -19,7 +19,7 @@ def routes(exhibit: Exhibit) -> APIRouter:
     """The endpoint."""
     router = APIRouter()
 
-    @router.post("/threadpool/put")
+    @router.post("/threadpool/put", summary="Mistake: the work in a plain def", description=__doc__)
     def put(body: dict[str, Any]) -> dict[str, Any]:
         visit = Visit()
         visit.begin()

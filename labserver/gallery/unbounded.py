@@ -29,7 +29,7 @@ def routes(exhibit: Exhibit) -> APIRouter:
 
     router = APIRouter(lifespan=lifespan)
 
-    @router.post("/unbounded/put")
+    @router.post("/unbounded/put", summary="Mistake: a queue without a bound", description=__doc__)
     async def put(body: dict[str, Any]) -> dict[str, Any]:
         visit = Visit()
 
