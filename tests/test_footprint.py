@@ -14,7 +14,7 @@ import numpy as np
 import psutil
 import pytest
 
-from labserver.bench.footprint import offspring, resident, size
+from labserver.bench.footprint import cpu_s, offspring, resident, size
 
 
 @pytest.fixture
@@ -55,12 +55,30 @@ def test_a_file_in_memory_is_not_counted_again_by_who_maps_it() -> None:
         assert resident(os.getpid()) - before < 16_000_000
 
 
-def test_a_process_that_has_gone_has_no_memory() -> None:
+def test_a_process_that_has_gone_takes_up_nothing() -> None:
     process = psutil.Popen([sys.executable, "-c", ""])
     process.wait()
-    with pytest.raises(psutil.NoSuchProcess):
-        resident(process.pid)
+    for look in (resident, cpu_s):
+        with pytest.raises(psutil.NoSuchProcess):
+            look(process.pid)
     assert offspring(process.pid) == []
+
+
+def test_cpu_time_is_what_psutil_says() -> None:
+    before = psutil.Process().cpu_times()
+    seen = cpu_s(os.getpid())
+    after = psutil.Process().cpu_times()
+    assert sum(before[:4]) - 0.011 <= seen <= sum(after[:4]) + 0.011  # a tick: each is rounded
+
+
+TURNS = "import time\nwhile time.process_time() < 0.2:\n    pass"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a parent is not told of it")
+def test_cpu_time_of_a_child_that_has_ended_is_its_parents() -> None:
+    before = cpu_s(os.getpid())
+    subprocess.run([sys.executable, "-c", TURNS], check=True)
+    assert cpu_s(os.getpid()) - before >= 0.19
 
 
 STARTS_ONE_IN_A_THREAD = """

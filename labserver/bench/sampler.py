@@ -12,7 +12,7 @@ from typing import Any, Self
 import psutil
 
 from labserver.bench.client import Client
-from labserver.bench.footprint import offspring, resident, size
+from labserver.bench.footprint import cpu_s, offspring, resident, size
 from labserver.bench.launch import ServerProcess
 from labserver.bench.records import seconds
 
@@ -31,9 +31,8 @@ class ResourceSampler:
 
     def __init__(self, server: ServerProcess | None, origin_ns: int) -> None:
         self.rows: list[dict[str, Any]] = []
-        self._server = psutil.Process(server.pid) if server else None
+        self._server = server.pid if server else None
         self._scratch = server.scratch if server else None
-        self._client = psutil.Process()
         self._origin_ns = origin_ns
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
@@ -55,10 +54,10 @@ class ResourceSampler:
         """CPU seconds of the server and all its children so far, living or ended; 0 unwatched."""
         if self._server is None:
             return 0.0
-        used_s = _cpu_s(self._server)
-        for pid in offspring(self._server.pid):
+        used_s = cpu_s(self._server)
+        for pid in offspring(self._server):
             with suppress(psutil.NoSuchProcess):
-                used_s += _cpu_s(psutil.Process(pid))
+                used_s += cpu_s(pid)
         return used_s
 
     def _run(self) -> None:
@@ -70,34 +69,28 @@ class ResourceSampler:
                 self.rows.append(self._own() | around)
 
     def _own(self) -> dict[str, float]:
-        mine = self._client.cpu_times()
         row = {
             "t_s": seconds(time.monotonic_ns(), self._origin_ns),
-            "client_cpu_s": round(mine.user + mine.system, 3),
+            "client_cpu_s": round(time.process_time(), 3),
         }
         if self._server is not None:
-            row["server_cpu_s"] = round(_cpu_s(self._server), 3)
-            row["server_rss_mb"] = round(resident(self._server.pid) / MB, 2)
+            row["server_cpu_s"] = round(cpu_s(self._server), 3)
+            row["server_rss_mb"] = round(resident(self._server) / MB, 2)
         return row
 
     def _around(self) -> dict[str, float]:
         if self._server is None or self._scratch is None:
             return {}
         children, used_s = 0, 0.0
-        for pid in offspring(self._server.pid):
+        for pid in offspring(self._server):
             with suppress(psutil.NoSuchProcess):
                 children += resident(pid)
-                used_s += _cpu_s(psutil.Process(pid))
+                used_s += cpu_s(pid)
         return {
             "children_rss_mb": round(children / MB, 2),
             "children_cpu_s": round(used_s, 3),
             "scratch_mb": round(size(self._scratch) / MB, 2),
         }
-
-
-def _cpu_s(process: psutil.Process) -> float:
-    """Its CPU seconds so far, with those of its children that have ended and been waited for."""
-    return float(sum(process.cpu_times()[:4]))  # on Windows and macOS the last two are 0
 
 
 class Probe:
