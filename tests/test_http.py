@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 
 import pytest
 import uvicorn
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.server import ServerState
 
 from labserver.server.http import BoundedHttpProtocol, HeadWithBody
@@ -135,16 +136,53 @@ def test_a_request_that_is_whole_when_it_is_taken_up_says_how_long_its_body_is(
         await send({"type": "http.response.start", "status": 204})
         await send({"type": "http.response.body"})
 
-    async def come() -> None:
+    come(app, pieces)
+    assert seen == whole
+
+
+def test_each_request_learns_when_its_own_answer_was_sent() -> None:
+    told: list[tuple[str, int]] = []
+    began_ns = time.monotonic_ns()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] != "/silent":
+            scope["state"]["when_sent"] = lambda at_ns: told.append((scope["path"], at_ns))
+        await asyncio.sleep(0)
+        await send({"type": "http.response.start", "status": 204})
+        await send({"type": "http.response.body"})
+
+    requests = [b"GET /%s HTTP/1.1\r\n\r\n" % name for name in (b"a", b"silent", b"b")]
+    come(app, [b"".join(requests)])
+    assert [path for path, _ in told] == ["/a", "/b"]
+    assert began_ns < told[0][1] < told[1][1] < time.monotonic_ns()
+
+
+def test_who_has_gone_was_sent_nothing() -> None:
+    told: list[int] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["state"]["when_sent"] = told.append
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        await send({"type": "http.response.start", "status": 204})
+        await send({"type": "http.response.body"})
+
+    come(app, [b"GET / HTTP/1.1\r\n\r\n"])
+    assert told == []
+
+
+def come(app: ASGIApp, pieces: list[bytes]) -> None:
+    """Let `pieces` come from a client, which goes a few turns of the loop after the last one."""
+
+    async def take_turns() -> None:
         config = uvicorn.Config(app, http=BoundedHttpProtocol, lifespan="off", log_config=None)
         protocol = BoundedHttpProtocol(config, ServerState(), {})
         protocol.connection_made(Wire())  # type: ignore[arg-type]
         for piece in pieces:
             protocol.data_received(piece)
-            for _ in range(5):
+            for _ in range(10):
                 await asyncio.sleep(0)
         protocol.connection_lost(None)
         await asyncio.gather(*protocol.tasks, return_exceptions=True)
 
-    asyncio.run(come())
-    assert seen == whole
+    asyncio.run(take_turns())

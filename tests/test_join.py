@@ -18,7 +18,9 @@ EVENTS = [
     (1.011, "start", "pdf", "a", "w1", 0, 1, 0, ""),
     (1.020, "submit", "pdf", "b", "", 1, 1, 0, ""),
     (1.030, "reject", "pdf", "c", "", 1, 1, 0, "rejected"),
+    (1.031, "reply", "pdf", "c", "", 1, 1, 0, "rejected"),
     (2.000, "settle", "pdf", "a", "w1", 1, 1, 0, "killed"),
+    (2.003, "reply", "pdf", "a", "w1", 1, 1, 0, "killed"),
     (2.500, "drop", "pdf", "b", "", 0, 1, 0, "expired"),
     (3.000, "end", "pdf", "a", "w1", 0, 0, 0, "killed"),
 ]
@@ -49,8 +51,9 @@ def by_hand(base: Run) -> Run:
 
 def test_a_killed_job_is_told_from_both_sides(by_hand: Run) -> None:
     row = join(by_hand).iloc[0]
-    moments = ["intended_s", "sent_s", "submit_s", "start_s", "settle_s", "done_s", "left_s"]
-    assert row[moments].tolist() == [1, 1.005, 1.010, 1.011, 2.0, 2.004, 3.0]
+    moments = ["intended_s", "sent_s", "submit_s", "start_s", "settle_s", "reply_s", "done_s"]
+    assert row[moments].tolist() == [1, 1.005, 1.010, 1.011, 2.0, 2.003, 2.004]
+    assert row["left_s"] == 3.0
     parts = row[["send_lag_ms", "way_in_ms", "wait_ms", "service_ms", "way_out_ms"]]
     assert parts.tolist() == pytest.approx([5, 5, 1, 989, 4])
     assert row["overhead_ms"] == pytest.approx(14)
@@ -65,7 +68,7 @@ def test_an_expired_job_has_only_waited(by_hand: Run) -> None:
 
 def test_a_refused_request_is_all_overhead(by_hand: Run) -> None:
     row = join(by_hand).iloc[2]
-    assert (row["submit_s"], row["settle_s"]) == (1.030, 1.030)
+    assert (row["submit_s"], row["settle_s"], row["reply_s"]) == (1.030, 1.030, 1.031)
     assert row["overhead_ms"] == pytest.approx(row["latency_ms"]) == pytest.approx(32)
 
 
@@ -89,6 +92,13 @@ def test_a_run_without_a_trace_has_the_servers_own_times(base: Run) -> None:
     assert table["submit_s"].isna().all()
     assert table["wait_ms"].tolist() == base.requests["queue_ms"].tolist()
     assert len(out_of_order(table)) == 0
+
+
+def test_a_reply_that_was_had_before_it_was_sent_is_out_of_order(by_hand: Run) -> None:
+    table = join(by_hand)
+    assert len(out_of_order(table)) == 0
+    table.loc[0, "reply_s"] = 2.005
+    assert out_of_order(table)["job_id"].tolist() == ["a"]
 
 
 def test_every_moment_of_a_sound_run_is_in_order(base: Run) -> None:

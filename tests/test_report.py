@@ -11,7 +11,7 @@ from fake_run import House, fake_run
 from labserver.bench.cells import calibrate, cell_of, throughputs
 from labserver.bench.health import health
 from labserver.bench.records import Cell, Request, RunInfo
-from labserver.bench.report import Report, _reply_note
+from labserver.bench.report import Report, _spread
 from labserver.bench.store import Run, read_run, write_run
 from labserver.bench.summary import summary
 from labserver.bench.wording import joined
@@ -115,6 +115,19 @@ def test_health_is_of_the_measured_cells(by_hand: Run) -> None:
     assert found.loop_lag_p99_ms is None
 
 
+def test_a_reply_is_timed_from_the_end_of_the_work(tmp_path: Path) -> None:
+    run = fake_run(tmp_path, (2,), 2)
+    ends = run.events[run.events["event"] == "end"]
+    replies = ends.assign(event="reply", t_s=ends["t_s"] + 0.0005)
+    noted = dataclasses.replace(run, events=pd.concat([run.events, replies]))
+    found = health(noted)
+    assert found.sent_ms.tolist() == pytest.approx([0.5] * 4)  # that of the warm-up is not told
+    assert (found.reply_ms > found.sent_ms).all()
+    assert "sending the reply: median 0.5 ms, max 0.5 ms (4 jobs)" in str(Report(noted))
+    assert health(run).reply_ms.equals(found.reply_ms)
+    assert "sending the reply" not in str(Report(run))
+
+
 def test_p95_wants_59_samples(tmp_path: Path) -> None:
     table = summary(fake_run(tmp_path, (8, 16), 4))
     assert np.isnan(table.loc[8, "p95_s"])
@@ -187,10 +200,10 @@ def test_phrases_break_only_between_them() -> None:
     assert joined(["a" * 30], width=15) == ["a" * 15] * 2
 
 
-def test_a_reply_has_the_farthest_tail_that_there_are_samples_for() -> None:
+def test_times_have_the_farthest_tail_that_there_are_samples_for() -> None:
     def told(jobs: int) -> str:
-        return _reply_note(pd.Series(np.linspace(1, 2, jobs)))
+        return _spread(pd.Series(np.linspace(1, 2, jobs)))
 
-    assert "median 1.5 ms, p99 2.0 [" in told(300)
-    assert "median 1.5 ms, p95 2.0 [" in told(100)
-    assert told(20).endswith("median 1.5 ms, max 2.0 ms (20 jobs)")
+    assert told(300).startswith("median 1.5 ms, p99 2.0 [")
+    assert told(100).startswith("median 1.5 ms, p95 2.0 [")
+    assert told(20) == "median 1.5 ms, max 2.0 ms (20 jobs)"

@@ -65,8 +65,9 @@ def test_a_run_tells_in_a_line_what_it_holds(retried: Run) -> None:
 def test_a_real_run_is_told_from_both_sides(retried: Run) -> None:
     assert [str(check) for check in checks(retried) if check.name.startswith("order")] != []
     table = join(retried)
-    assert table[["submit_s", "settle_s", "overhead_ms"]].notna().all(axis=None)
+    assert table[["submit_s", "settle_s", "reply_s", "overhead_ms"]].notna().all(axis=None)
     assert (table[["send_lag_ms", "way_in_ms", "way_out_ms", "wait_ms"]] >= 0).all(axis=None)
+    assert table["reply_s"].between(table["settle_s"], table["done_s"]).all()
     completed = table[table["status"] == 200]
     assert completed["service_ms"].tolist() == pytest.approx(
         completed["process_ms"].tolist(), abs=0.01

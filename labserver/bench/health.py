@@ -9,6 +9,7 @@ import pandas as pd
 from labserver.bench.cells import during_measured
 from labserver.bench.stats import Quantile, quantile, samples_needed
 from labserver.bench.store import Run
+from labserver.bench.timeline import moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +17,10 @@ class Health:
     """How the server itself fared during the measured cells; memory in MB over the whole run.
 
     `peak_mb` is of the server with its children and its page files in memory, `server_peak_mb` of
-    the server alone. `reply_ms` is from the end of each completed job's work to its client's having
-    the answer, the wire included. The quantiles are None where the samples are too few.
+    the server alone. Both replies are counted from the end of each completed job's work: `sent_ms`
+    to the server's beginning to send the answer (empty in runs from before that was noted) and
+    `reply_ms` to its client's having it, the wire and the client's own wakeup included. The
+    quantiles are None where the samples are too few.
     """
 
     peak_mb: float
@@ -28,6 +31,7 @@ class Health:
     probes: int
     probes_failed: int
     loop_lag_p99_ms: Quantile | None
+    sent_ms: pd.Series[float]
     reply_ms: pd.Series[float]
 
 
@@ -46,14 +50,15 @@ def health(run: Run) -> Health:
         probes=len(probes),
         probes_failed=int((probes["status"] != 200).sum()),
         loop_lag_p99_ms=quantile_if_any(lag_ms, 0.99),
-        reply_ms=_reply_ms(run),
+        sent_ms=_after_work_ms(run, "reply_s"),
+        reply_ms=_after_work_ms(run, "done_s"),
     )
 
 
-def _reply_ms(run: Run) -> pd.Series[float]:
-    done = run.measured[run.measured["status"] == 200].set_index("job_id")["done_s"]
-    ended = run.events[run.events["event"] == "end"].set_index("job_id")["t_s"]
-    return (1000 * (done - ended)).dropna()
+def _after_work_ms(run: Run, moment_s: str) -> pd.Series[float]:
+    done = run.measured[run.measured["status"] == 200].set_index("job_id")
+    done["reply_s"] = moment(run.events, "reply")
+    return (1000 * (done[moment_s] - moment(run.events, "end"))).dropna()
 
 
 def quantile_if_any(values: pd.Series[float], q: float) -> Quantile | None:

@@ -10,16 +10,17 @@ import numpy as np
 import pandas as pd
 
 from labserver.bench.store import Run
-from labserver.bench.timeline import jobs
+from labserver.bench.timeline import jobs, moment
 
-MOMENTS = ("intended_s", "sent_s", "submit_s", "start_s", "settle_s", "done_s")
+MOMENTS = ("intended_s", "sent_s", "submit_s", "start_s", "settle_s", "reply_s", "done_s")
 
 
 def join(run: Run) -> pd.DataFrame:
     """A row a request, all phases, with the columns of requests.csv and those of its job.
 
     Moments, in seconds since the run began: `intended_s`, `sent_s`, `submit_s` (enqueued or
-    refused), `start_s` (NaN: it never ran), `settle_s` (its outcome was decided), `done_s`
+    refused), `start_s` (NaN: it never ran), `settle_s` (its outcome was decided), `reply_s`
+    (the server began to send its answer; NaN in runs from before that was noted), `done_s`
     (received), and `left_s`, when its worker or its place was really free again.
 
     Parts, in ms: `latency_ms` = `wait_ms` + `service_ms` + `overhead_ms`, from the intended time;
@@ -52,9 +53,10 @@ def out_of_order(joined: pd.DataFrame) -> pd.DataFrame:
 
 
 def _fates(events: pd.DataFrame) -> pd.DataFrame:
-    """By job_id: submit_s, start_s, settle_s and left_s, of refused jobs too."""
+    """By job_id: submit_s, start_s, settle_s, reply_s and left_s, of refused jobs too."""
     told = jobs(events)[["submit_s", "start_s", "settle_s", "left_s"]]
     told["settle_s"] = told["settle_s"].fillna(told["left_s"])
-    refused = events[events["event"] == "reject"].set_index("job_id")["t_s"]
+    refused = moment(events, "reject")
     turned_away = pd.DataFrame(dict.fromkeys(("submit_s", "settle_s", "left_s"), refused))
-    return pd.concat([told, turned_away]) if len(turned_away) else told
+    fates = pd.concat([told, turned_away]) if len(turned_away) else told
+    return fates.join(moment(events, "reply").rename("reply_s"))

@@ -90,7 +90,7 @@ class Report:
             "over.",
             _memory_note(self.health),
             _livez_note(self.health),
-            _reply_note(self.health.reply_ms),
+            *_reply_notes(self.health),
             *_client_notes(self.run.measured),
             f"{held} of {len(self.checks)} checks hold",
             *(f"WARNING {warning}" for warning in self.warnings),
@@ -119,15 +119,22 @@ def _livez_note(health: Health) -> str:
     )
 
 
-def _reply_note(reply_ms: pd.Series[float]) -> str:
-    if reply_ms.empty:
-        return "end of work to reply: no completed job in the trace"
+def _reply_notes(health: Health) -> list[str]:
+    if health.reply_ms.empty:
+        return ["end of work to reply: no completed job in the trace"]
+    notes = [f"end of work to reply, at the client: {_spread(health.reply_ms)}"]
+    if len(health.sent_ms):
+        notes.insert(0, f"end of work to the server's sending the reply: {_spread(health.sent_ms)}")
+    return notes
+
+
+def _spread(times_ms: pd.Series[float]) -> str:
     tails = (("p99", 0.99), ("p95", TAIL))  # the farthest one that there are samples for
-    found = [(name, quantile_if_any(reply_ms, q)) for name, q in tails]
+    found = [(name, quantile_if_any(times_ms, q)) for name, q in tails]
     tail = next((f"{name} {_bounded(it)} ms, " for name, it in found if it is not None), "")
     return (
-        f"end of work to reply, at the client: median {reply_ms.median():.1f} ms, {tail}"
-        f"max {reply_ms.max():.1f} ms ({len(reply_ms)} jobs)"
+        f"median {times_ms.median():.1f} ms, {tail}max {times_ms.max():.1f} ms "
+        f"({len(times_ms)} jobs)"
     )
 
 

@@ -28,6 +28,11 @@ def jobs(events: pd.DataFrame) -> pd.DataFrame:
     return table.dropna(subset=["submit_s"]).sort_values("submit_s")
 
 
+def moment(events: pd.DataFrame, event: str) -> pd.Series[float]:
+    """By job_id: when that happened to each job to which it did, in seconds of the run."""
+    return events[events["event"] == event].set_index("job_id")["t_s"]
+
+
 def lost_tries(events: pd.DataFrame) -> pd.DataFrame:
     """A row a try whose worker was lost: job_id, worker, `start_s` and `left_s`."""
     tries = events[events["event"].isin(["start", "retry"])]

@@ -152,6 +152,10 @@ class Pool:
                 self._note("settle", job, job.settled_ns)
         job.stop.request()
 
+    def replied(self, job: Job, at_ns: int) -> None:
+        """Note when the answer about a job that has an outcome was sent."""
+        self._note("reply", job, at_ns)
+
     def drain(self) -> None:
         """Take no more jobs and let go of those that wait; the running ones go on."""
         with self._lock:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 
 from fastapi import Request
 from starlette.datastructures import State
@@ -30,12 +31,13 @@ def new_job(kind: str, job_id: str, task: Task, deadline_ns: int) -> Job:
 
 
 async def answer(request: Request, pool: Pool, job: Job) -> Job:
-    """Run `job` on `pool`; returns it when it has completed.
+    """Run `job` on `pool`; returns it when it has completed. The trace learns when that is sent.
 
     Raises the JobError of its outcome when it has ended in another way: refused, failed, past its
     deadline, or without a client.
     """
     state = request.app.state
+    request.state.when_sent = partial(pool.replied, job)
     try:
         pool.submit(job)
         if job.outcome is None:

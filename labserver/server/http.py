@@ -9,6 +9,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from functools import partial
 from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -17,7 +19,11 @@ MAX_HEAD_BYTES = 32 * 1024
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
-    """Answers 400 to a request whose URL and headers are larger than that, and closes."""
+    """Answers 400 to a request whose URL and headers are larger than that, and closes.
+
+    When a response has been sent, the `when_sent` of its request's state, if there is one, is
+    called with the time at which the last of it was written, by the monotonic clock in ns.
+    """
 
     _in_head = True
     _come = 0  # bytes of the head so far
@@ -25,7 +31,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Answer through a transport that keeps a head for its body."""
-        super().connection_made(cast(asyncio.Transport, HeadWithBody(transport, self.loop)))
+        self._wire = HeadWithBody(transport, self.loop)
+        super().connection_made(cast(asyncio.Transport, self._wire))
 
     def data_received(self, data: bytes) -> None:
         """Take what has come; a head that has no end is given up here."""
@@ -42,7 +49,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             if size > MAX_HEAD_BYTES:
                 raise ValueError(f"{size} bytes of headers")  # what the parser makes a 400 of
         self._in_head, self._come = False, 0  # the body has a bound of its own
+        before = self.cycle
         super().on_headers_complete()
+        if self.cycle is not before:  # of requests that come at once each has its own
+            self.cycle.on_response = partial(self._on_sent, self.scope["state"])
 
     def on_message_complete(self) -> None:
         """Begin to count again; the request says how much of it is here, with no more to come."""
@@ -50,12 +60,21 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._in_head = True
         self.scope["state"]["whole_bytes"] = len(self.cycle.body)
 
+    def _on_sent(self, state: dict[str, Any]) -> None:
+        if when_sent := state.get("when_sent"):
+            when_sent(self._wire.written_ns)
+        self.on_response_complete()
+
 
 class HeadWithBody:
     """A transport that sends a response's head together with what is written after it.
 
     A head that nothing follows in the same turn of the loop, as a stream's, goes alone.
+
+    `written_ns` is when it began to write last. The client may take the core while it does.
     """
+
+    written_ns = 0
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
@@ -71,6 +90,7 @@ class HeadWithBody:
             self._head = data
             self._alone = self._loop.call_soon(self._send, data)
         else:
+            self.written_ns = time.monotonic_ns()
             self._transport.write(data)
 
     def close(self) -> None:
@@ -84,6 +104,7 @@ class HeadWithBody:
             self._alone.cancel()
         self._head = self._alone = None
         if not self._transport.is_closing():  # its client may have gone while a head was kept
+            self.written_ns = time.monotonic_ns()
             self._transport.writelines(parts)
 
     def __getattr__(self, name: str) -> Any:
