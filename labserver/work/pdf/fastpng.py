@@ -1,7 +1,9 @@
 """A PNG file by ISA-L's deflate, each row less the one above it. It holds some rows at a time."""
 
 # A page of the sample at 200 dpi takes 13 ms of CPU and 1.13 MB as poppler draws it, and 1.39 MB
-# as PDFium does; libvips (compression 2, filter up) takes 36 ms, 1.08 and 1.34 MB.
+# as PDFium does; libvips (compression 2, filter up) takes 36 ms, 1.08 and 1.34 MB. There is more in
+# what PDFium draws: of the sample's 17 pages Pillow makes 1.22 MB each in 270 ms, and at its best,
+# level 9, 1.20 MB in 1.07 s.
 #
 # The format: W3C, Portable Network Graphics (PNG) Specification, sections 5 (chunks), 9 (filters),
 # 10 (compression).
